@@ -27,7 +27,7 @@ type guarded struct {
 	tokens bool
 
 	mu      sync.Mutex
-	strange []string // logins that it has got and that are not its own
+	foreign []string // logins that it has got and that are not its own
 }
 
 func newGuarded(t *testing.T, tokens bool, behind http.Handler) *guarded {
@@ -59,7 +59,7 @@ func (g *guarded) note(login string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if login != "" {
-		g.strange = append(g.strange, login)
+		g.foreign = append(g.foreign, login)
 	}
 }
 
@@ -173,8 +173,8 @@ func TestRepositoriesWithALogin(t *testing.T) {
 			t.Errorf("%s: got %+v", repository, got)
 		}
 	}
-	if len(elsewhere.strange) > 0 {
-		t.Errorf("another host has got %q", elsewhere.strange)
+	if len(elsewhere.foreign) > 0 {
+		t.Errorf("another host has got %q", elsewhere.foreign)
 	}
 	plain := model.Chart{Name: testchart.Name, Repository: "http://plain.example.com", Version: "1.0.0"}
 	if got := charts.Resolve(t.Context(), plain, kubernetesVersion).Problem; !strings.Contains(got, "without TLS") {

@@ -1,10 +1,15 @@
 package processes_test
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/gantry/terraform-provider-gantry/internal/provider/eventlog"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
@@ -43,16 +48,39 @@ func TestAccKilledCreate(t *testing.T) {
 	}
 }
 
-// killed runs the CLI, kills its provider at a moment and lets its lock die.
+// killed runs the CLI, kills its provider at a moment and lets its lock die. What the run has told
+// of itself until then can be read.
 func (w *workspace) killed(d *datacenter, what string, reached func() bool, args []string) {
 	w.t.Helper()
+	events := filepath.Join(w.dir, "events.jsonl")
+	w.env = append(w.env, "GANTRY_EVENT_LOG="+events)
 	p := w.start(args...)
 	p.until(what, reached)
 	p.killProvider()
 	if p.end() == 0 {
 		w.t.Fatalf("%s has succeeded without its provider:\n%s", p, &p.out)
 	}
+	w.canRead(events)
 	d.AdvanceClock(lockLife)
+}
+
+// canRead expects whole lines in an event log, of a run that has not come to its end.
+func (w *workspace) canRead(events string) {
+	w.t.Helper()
+	raw, err := os.ReadFile(events)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var last eventlog.Line
+	for line := range strings.Lines(string(raw)) {
+		last = eventlog.Line{}
+		if err := json.Unmarshal([]byte(line), &last); err != nil || !strings.HasSuffix(line, "\n") {
+			w.t.Errorf("the event log has the line %q (%v)", line, err)
+		}
+	}
+	if last.Time.IsZero() || (last.Action == "apply" || last.Action == "destroy") && last.Status == "done" {
+		w.t.Errorf("the event log of a run that was killed ends with %+v", last)
+	}
 }
 
 // TestAccKilledCloneGoesOn kills the provider while a clone takes its time, and

@@ -33,7 +33,7 @@ func chartHostsAttribute() schema.Attribute {
 			"username": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "User that is logged in as. A registry says itself whether it takes the login or hands out a token for it; " +
-					"a repository gets it with each request, and nobody gets it without TLS but this machine. Defaults to no login.",
+					"a repository gets it with each request. Without TLS it is sent to this machine alone. Defaults to no login.",
 				Validators: []validator.String{
 					stringvalidator.LengthAtLeast(1), stringvalidator.AlsoRequires(sibling("password")),
 					stringvalidator.ConflictsWith(sibling("mirror")),
