@@ -2,6 +2,7 @@ package packs
 
 import (
 	"context"
+	"net/http"
 
 	releasev1 "helm.sh/helm/v4/pkg/release/v1"
 	"k8s.io/client-go/rest"
@@ -12,3 +13,6 @@ func Diagnose(ctx context.Context, config *rest.Config, namespace, manifest stri
 	o := &operation{ctx: ctx, config: config, namespace: namespace}
 	return o.diagnose(&releasev1.Release{Manifest: manifest})
 }
+
+// ToItsOwn takes logins away from requests that were sent on.
+func ToItsOwn(t http.RoundTripper) http.RoundTripper { return toItsOwn{t} }

@@ -22,6 +22,8 @@ type Host struct {
 	// Mirror is the host that is asked in its place, with the path that has its content, if any,
 	// and without a scheme. What is known of that host counts then. Empty: the host itself.
 	Mirror string
+	// Later says that some of this is not known yet, as in a plan that makes it.
+	Later bool
 }
 
 // String keeps the password out of logs and errors.
@@ -52,6 +54,17 @@ func OneForm(host string) string {
 	return host
 }
 
+// errLater is a host of which something is not known yet.
+var errLater = errors.New("known in the apply alone")
+
+// known returns an error for a host of which something is not known yet.
+func (h hosts) known(host string) error {
+	if h[OneForm(host)].Later {
+		return fmt.Errorf("what chart_hosts of the provider has of %q is %w", OneForm(host), errLater)
+	}
+	return nil
+}
+
 // reference is where an OCI reference is asked for, and the words for it where that is elsewhere.
 func (h hosts) reference(ref string) (at, words string) {
 	host, rest, _ := strings.Cut(ref, "/")
@@ -74,6 +87,9 @@ func (h hosts) location(at string) (instead, words string) {
 	}
 	host, folder, _ := strings.Cut(mirror, "/")
 	address.Host = host
+	if !loopback(host) {
+		address.Scheme = "https"
+	}
 	if folder != "" {
 		address.Path = "/" + folder + address.Path
 		address.RawPath = ""
@@ -142,11 +158,13 @@ func (h hosts) transport() http.RoundTripper {
 	return t
 }
 
+var errPlainLogin = errors.New("would go there without TLS, where it can be read on the way: use https")
+
 // RoundTrip implements http.RoundTripper.
 func (t byHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Header.Get("Authorization") != "" && r.URL.Scheme != "https" && !loopback(r.URL.Host) {
 		closeBody(r)
-		return nil, fmt.Errorf("the login of %s would go there without TLS, where anyone on the way may read it: use https", r.URL.Host)
+		return nil, fmt.Errorf("the login of %s %w", r.URL.Host, errPlainLogin)
 	}
 	if own, ok := t.of[OneForm(r.URL.Host)]; ok {
 		return own.RoundTrip(r)
@@ -169,4 +187,21 @@ func (l loggingIn) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.SetBasicAuth(host.Username, host.Password)
 	}
 	return l.RoundTripper.RoundTrip(r)
+}
+
+// toItsOwn is a transport that takes a login away where a request was sent on to another host: that
+// of a registry is for the registry alone.
+type toItsOwn struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t toItsOwn) RoundTrip(r *http.Request) (*http.Response, error) {
+	first := r
+	for first.Response != nil && first.Response.Request != nil {
+		first = first.Response.Request
+	}
+	if OneForm(first.URL.Host) != OneForm(r.URL.Host) && r.Header.Get("Authorization") != "" {
+		r = r.Clone(r.Context())
+		r.Header.Del("Authorization")
+	}
+	return t.RoundTripper.RoundTrip(r)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -177,7 +178,52 @@ func TestRepositoriesWithALogin(t *testing.T) {
 		t.Errorf("another host has got %q", elsewhere.foreign)
 	}
 	plain := model.Chart{Name: testchart.Name, Repository: "http://plain.example.com", Version: "1.0.0"}
-	if got := charts.Resolve(t.Context(), plain, kubernetesVersion).Problem; !strings.Contains(got, "without TLS") {
-		t.Errorf("got %q", got)
+	if got := charts.Resolve(t.Context(), plain, kubernetesVersion); !strings.Contains(got.Problem, "without TLS") || got.Unreachable {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestHostsThatAreNotKnownYet have logins that are made in the same apply: their charts are found
+// then, and not said to be missing before.
+func TestHostsThatAreNotKnownYet(t *testing.T) {
+	t.Parallel()
+	charts := packs.New(packs.Options{Hosts: map[string]packs.Host{"charts.example.com": {Later: true}}})
+	for _, chart := range []model.Chart{
+		{OCI: "oci://charts.example.com/a", Version: "1.0.0"}, {Name: "a", Repository: "https://charts.example.com", Version: "1.0.0"},
+	} {
+		got := charts.Resolve(t.Context(), chart, kubernetesVersion)
+		if !got.Unreachable || !strings.Contains(got.Problem, `of "charts.example.com" is known in the apply alone`) {
+			t.Errorf("got %+v", got)
+		}
+	}
+}
+
+// TestALoginIsNotSentOn has a registry that sends clients on, once and again: the login is its own.
+func TestALoginIsNotSentOn(t *testing.T) {
+	t.Parallel()
+	var sent []string
+	last := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sent = append(sent, r.Header.Get("Authorization"))
+	}))
+	t.Cleanup(last.Close)
+	next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent = append(sent, r.Header.Get("Authorization"))
+		http.Redirect(w, r, last.URL, http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(next.Close)
+	first := httptest.NewServer(http.RedirectHandler(next.URL, http.StatusTemporaryRedirect))
+	t.Cleanup(first.Close)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, first.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(robot, password)
+	resp, err := (&http.Client{Transport: packs.ToItsOwn(http.DefaultTransport)}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if !slices.Equal(sent, []string{"", ""}) {
+		t.Errorf("other hosts have got %q", sent)
 	}
 }

@@ -2,6 +2,7 @@ package packs
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -78,6 +79,12 @@ func statusOf(err error) int {
 func unreachable(err error) bool {
 	if status := statusOf(err); status != 0 {
 		return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
+	}
+	if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign || errors.Is(err, errPlainLogin) {
+		return false // it will not work later, either
+	}
+	if errors.Is(err, errLater) {
+		return true
 	}
 	_, failed := errors.AsType[*url.Error](err)
 	_, network := errors.AsType[*net.OpError](err)

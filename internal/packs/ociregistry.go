@@ -40,6 +40,10 @@ func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
 	authorizer := auth.Client{Client: client, Cache: auth.NewCache(), Credential: c.hosts.credential}
 	authorizer.SetUserAgent(userAgent)
 	options := []registry.ClientOption{registry.ClientOptHTTPClient(client), registry.ClientOptAuthorizer(authorizer)}
+	host, _, _ := strings.Cut(ref, "/")
+	if err := c.hosts.known(host); err != nil {
+		return nil, "", err
+	}
 	ref, words := c.hosts.reference(ref)
 	if loopback(ref) && !c.hosts.encrypted(ref) {
 		options = append(options, registry.ClientOptPlainHTTP()) // as container tools do
@@ -50,7 +54,7 @@ func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
 	}
 	pulled, err := oci.Pull(ref)
 	if err != nil {
-		host, _, _ := strings.Cut(ref, "/")
+		host, _, _ = strings.Cut(ref, "/")
 		return nil, "", fmt.Errorf("%s%w", words, c.hosts.refused(host, err))
 	}
 	return pulled.Chart.Data, pulled.Manifest.Digest, nil

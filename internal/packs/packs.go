@@ -46,7 +46,7 @@ func New(o Options) model.Charts {
 	return &charts{
 		options:    o,
 		hosts:      hosts,
-		registries: registries,
+		registries: toItsOwn{registries},
 		http:       &http.Client{Transport: loggingIn{RoundTripper: registries, hosts: hosts}},
 		found:      map[source]*finding{},
 		indexes:    map[string]*repositoryIndex{},

@@ -116,6 +116,11 @@ func (c *charts) download(ctx context.Context, at string) ([]byte, error) {
 }
 
 func (c *charts) get(ctx context.Context, at string) ([]byte, error) {
+	if address, err := url.Parse(at); err == nil {
+		if err := c.hosts.known(address.Host); err != nil {
+			return nil, err
+		}
+	}
 	at, words := c.hosts.location(at)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {

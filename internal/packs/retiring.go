@@ -10,9 +10,9 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/kubeversion"
 )
 
-// retiring are the kinds of a revision's objects, hooks among them, that some version of Kubernetes
-// does not serve. Helm reads all of them again when it upgrades the release or takes it out, and
-// stops at what the API does not serve.
+// retiring are the kinds of a revision's objects that some version of Kubernetes does not serve, and
+// of the hooks that run when the release is taken out or rolled back. Helm reads these again when
+// it upgrades the release or takes it out, and stops at what the API does not serve.
 func retiring(of helmrelease.Releaser) []model.ObjectKind {
 	made, _ := of.(*releasev1.Release)
 	if made == nil {
@@ -20,7 +20,9 @@ func retiring(of helmrelease.Releaser) []model.ObjectKind {
 	}
 	manifests := made.Manifest
 	for _, hook := range made.Hooks {
-		manifests += "\n---\n" + hook.Manifest
+		if slices.ContainsFunc(hook.Events, runsLater) {
+			manifests += "\n---\n" + hook.Manifest
+		}
 	}
 	var kinds []model.ObjectKind
 	for _, object := range objects(manifests) {
@@ -30,4 +32,12 @@ func retiring(of helmrelease.Releaser) []model.ObjectKind {
 		}
 	}
 	return kinds
+}
+
+// runsLater reports whether a hook of an event is of what a release may come to, and not of how it
+// was made.
+func runsLater(event releasev1.HookEvent) bool {
+	return slices.Contains([]releasev1.HookEvent{
+		releasev1.HookPreDelete, releasev1.HookPostDelete, releasev1.HookPreRollback, releasev1.HookPostRollback,
+	}, event)
 }

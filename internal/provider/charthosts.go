@@ -2,7 +2,9 @@ package provider
 
 import (
 	"context"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
@@ -120,34 +122,22 @@ func (v chartMirror) ValidateString(ctx context.Context, req validator.StringReq
 	}
 }
 
-// chartHosts are the hosts of the attribute, all of which is known.
+// chartHosts are the hosts of the attribute. Of one of which a part is unknown, that alone is said.
 func (m *model) chartHosts() map[string]packs.Host {
 	hosts := map[string]packs.Host{}
 	for name, element := range m.ChartHosts.Elements() {
+		object, _ := element.(types.Object)
 		of := func(attribute string) string {
-			object, _ := element.(types.Object)
 			text, _ := object.Attributes()[attribute].(types.String)
 			return text.ValueString()
+		}
+		if anyUnknown(append(slices.Collect(maps.Values(object.Attributes())), attr.Value(object))...) {
+			hosts[name] = packs.Host{Later: true}
+			continue
 		}
 		hosts[name] = packs.Host{
 			Username: of("username"), Password: of("password"), CACertificate: of("ca_certificate"), Mirror: of("mirror"),
 		}
 	}
 	return hosts
-}
-
-// chartHostsKnown reports whether all of the attribute is known.
-func (m *model) chartHostsKnown() bool {
-	for _, element := range m.ChartHosts.Elements() {
-		object, _ := element.(types.Object)
-		for _, value := range object.Attributes() {
-			if anyUnknown(value) {
-				return false
-			}
-		}
-		if anyUnknown(attr.Value(object)) {
-			return false
-		}
-	}
-	return !m.ChartHosts.IsUnknown()
 }

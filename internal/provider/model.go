@@ -57,7 +57,7 @@ func (m *model) validate() diag.Diagnostics {
 func (m *model) settings(getenv func(string) string) (s connection.Settings, known bool, diags diag.Diagnostics) {
 	diags = m.validate()
 	known = !anyUnknown(m.VCenterServer, m.Username, m.Password, m.CACertificate, m.InsecureSkipVerify,
-		m.ClusterProxyURL, m.MaxParallelOperations, m.MaxClaims, m.EventLog) && m.chartHostsKnown()
+		m.ClusterProxyURL, m.MaxParallelOperations, m.MaxClaims, m.EventLog, m.ChartHosts)
 
 	required := func(v types.String, name, env string) string {
 		if !v.IsNull() {

@@ -113,6 +113,12 @@ func TestUpgradeIsRefused(t *testing.T) {
 			}
 		}
 	}
+	gone := func(s *model.ClusterSpec, f *model.Facts) {
+		released(true)(s, f)
+		have := f.API.Packs["ranges"]
+		have.Retiring = []model.ObjectKind{{APIVersion: "policy/v1beta1", Kind: "PodDisruptionBudget"}}
+		f.API.Packs["ranges"] = have
+	}
 	poolField := model.NodePoolField("w", model.FieldKubernetes)
 	for name, c := range map[string]struct {
 		to     string
@@ -137,6 +143,7 @@ func TestUpgradeIsRefused(t *testing.T) {
 			"kubeadm configuration cannot be read"},
 		"an old worker":         {"1.37.2", old, versionField, "c-w-1 (1.33.1)"},
 		"a pool behind":         {"1.37.2", pool("1.34.0"), poolField, ""},
+		"an API that has gone":  {"1.37.2", gone, model.PackField("ranges", model.FieldChart), ""},
 		"a pool too far behind": {"1.37.2", pool("1.33.9"), poolField, "4 minor versions behind"},
 		"a pool ahead":          {"1.37.2", pool("1.37.3"), poolField, "never newer than the control plane"},
 		"an API that is removed": {"1.37.2", func(s *model.ClusterSpec, _ *model.Facts) {

@@ -181,11 +181,12 @@ func removedOfReleases(v view) model.Findings {
 	if err != nil || !v.upgrades() {
 		return f
 	}
+	present, _ := v.upgrade()
 	for _, name := range sortedKeys(v.facts.API.Packs) {
 		for _, kind := range v.facts.API.Packs[name].Retiring {
 			since, removed := target.Removed(kind.APIVersion, kind.Kind)
-			if !removed {
-				continue
+			if _, gone := present.oldest.Removed(kind.APIVersion, kind.Kind); !removed || gone {
+				continue // the upgrade changes nothing of it
 			}
 			field := packsField
 			if _, stays := v.pack(name); stays {
@@ -194,7 +195,8 @@ func removedOfReleases(v view) model.Findings {
 			f.Refuse(field, "A release has an API that the version does not serve",
 				"The release of the pack %q has an object of kind %s in %s, which Kubernetes no longer serves from %s on, and the version is %s: "+
 					"Helm could then neither upgrade the release nor take it out. Leave kubernetes_version as it is, apply a version of the chart, or "+
-					"values, without that API, or take the pack out, and upgrade after.",
+					"values, without that API (any change of values renders the chart anew for the cluster as it is), or take the pack out, "+
+					"and upgrade after.",
 				name, kind.Kind, kind.APIVersion, since.MinorString(), target)
 		}
 	}
