@@ -203,6 +203,7 @@ func (c *cloning) complete(vm *vcsim.VirtualMachine) {
 			vm.Config.VAppConfig = &own
 		}
 	})
+	c.s.cloned.Store(vm.Self, c.source.Self.Value)
 	setGuest(c.ctx, vm, nil, "", false)
 	if c.linked {
 		c.creditChildDisks(vm)

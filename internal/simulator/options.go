@@ -148,7 +148,7 @@ type LibraryItem struct {
 // Template is a node image in the inventory.
 type Template struct {
 	Name              string
-	KubernetesVersion string // what kubeadm is in the image, e.g. 1.34.2
+	KubernetesVersion string // what kubeadm is in the image, e.g. 1.34.2; guest.NoKubernetes: a plain distribution
 	// System is one of those in Options.Real that the image's machines boot as a whole;
 	// empty: the host's.
 	System    string

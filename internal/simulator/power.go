@@ -178,6 +178,8 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 	info := maps.Clone(extra)
 	maps.DeleteFunc(info, func(key, _ string) bool { return !strings.HasPrefix(key, "guestinfo.") })
 	network := networkName(ctx, vm)
+	source, _ := s.cloned.Load(vm.Self)
+	clonedFrom, _ := source.(string)
 	generation := s.serial.Add(1)
 	s.boots[vm.Self] = generation
 	return guest.VM{
@@ -191,12 +193,18 @@ func (s *Simulator) guestOf(ctx *vcsim.Context, vm *vcsim.VirtualMachine) guest.
 		Segment:           segmentOf(network),
 		KubernetesVersion: extra[keyKubernetesVersion],
 		System:            extra[keySystem],
+		ClonedFrom:        clonedFrom,
 		Read:              func(key string) string { return s.guestinfo(vm, key) },
 		Report:            func(changes map[string]string) { s.report(vm, generation, changes) },
 		SetNetwork: func(ips []netip.Addr, hostname string) {
 			s.fromGuest(vm, generation, func(ctx *vcsim.Context) { setGuest(ctx, vm, ips, hostname, true) })
 		},
 		PowerOff: func() { s.powerOffFromGuest(vm, generation) },
+		Installed: func(version string) {
+			s.fromGuest(vm, generation, func(ctx *vcsim.Context) {
+				setExtraConfig(ctx, vm, []types.BaseOptionValue{&types.OptionValue{Key: keyKubernetesVersion, Value: version}})
+			})
+		},
 	}
 }
 

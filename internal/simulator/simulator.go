@@ -73,13 +73,13 @@ type Simulator struct {
 	initial       initial                                          // what was there from the start
 	reserved      map[string]types.ManagedObjectReference          // names that clones have taken: folder/name
 
-	busy          sync.Map   // machine to the task that runs on it
-	notifying     sync.Mutex // serialises notifyGuests
-	running       sync.WaitGroup
-	closed        chan struct{}
-	closing       sync.Once
-	stopRequested chan struct{} // closed by the control API's shutdown
-	stopOnce      sync.Once
+	busy              sync.Map   // machine to the task that runs on it
+	cloned            sync.Map   // machine to the one of whose disk it has a copy
+	notifying         sync.Mutex // serialises notifyGuests
+	running           sync.WaitGroup
+	closed            chan struct{}
+	stopRequested     chan struct{} // closed by the control API's shutdown
+	closing, stopOnce sync.Once
 }
 
 // Start starts a simulated datacenter. The caller closes it.

@@ -47,6 +47,9 @@ func (g *guest) build(ctx context.Context, inst *cloudinit.Instance) error {
 		}
 	}
 	g.set(ctx, PhaseBuilding, nil)
+	if err := g.install(inst); err != nil {
+		return err
+	}
 	if err := g.runCommands(ctx, inst, buildCommands); err != nil {
 		return err
 	}

@@ -199,6 +199,9 @@ func (g *guest) runKubeadm(ctx context.Context, verb string, inst *cloudinit.Ins
 		return fmt.Errorf("unable to read config from %q: no such file or directory", kubeadmFile)
 	}
 	var tool kubeadm.Version
+	if g.vm.KubernetesVersion == NoKubernetes {
+		return errors.New("kubeadm: command not found")
+	}
 	if g.vm.KubernetesVersion != "" {
 		var err error
 		if tool, err = kubeadm.ParseVersion(g.vm.KubernetesVersion); err != nil {

@@ -53,10 +53,12 @@ type VM struct {
 	// Segment is the prefix of that network, where it is known.
 	Segment netip.Prefix
 	// KubernetesVersion is that of kubeadm and kubelet in the image; empty where
-	// it is unknown.
+	// it is unknown, and NoKubernetes in the image of a plain distribution.
 	KubernetesVersion string
 	// System names the operating system in the image, where it is not the usual one.
 	System string
+	// ClonedFrom is the ID of the VM of whose disk this one has a copy; empty: it is no clone.
+	ClonedFrom string
 	// Read returns what the VM's configuration has under a guestinfo key by now; nil: what it
 	// had at the power-on. It is never called with a lock.
 	Read func(key string) string
@@ -71,7 +73,12 @@ type VM struct {
 	// PowerOff is the guest's own: it powers the VM off. It is never called with a lock; nil:
 	// a guest cannot.
 	PowerOff func()
+	// Installed has the image hold another Kubernetes from now on. It is never called with a lock.
+	Installed func(version string)
 }
+
+// NoKubernetes is in the place of a version where there is none.
+const NoKubernetes = "none"
 
 // State is what an operator would see of a guest.
 type State struct {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -55,7 +56,12 @@ func (m *machine) run(c *cycle, vm guest.VM) error {
 	first.release()
 	select {
 	case <-first.ended:
-		return first.exitError()
+		if first.err != nil || vm.System == "" || vm.PowerOff == nil {
+			return first.exitError()
+		}
+		m.console.printf("[host] %s powers itself off", vm.Name)
+		vm.PowerOff()
+		<-c.ctx.Done()
 	case <-c.ctx.Done():
 	}
 	// First the wire: a peer of a machine that loses its power receives
@@ -76,9 +82,13 @@ const (
 // configure makes the directories of a machine and writes what its first process
 // is to know.
 func (m *machine) configure(c *cycle, vm guest.VM) (wire.Config, error) {
-	content, err := imageOf(c.ctx, m.world.options.Binaries, vm.KubernetesVersion)
-	if err != nil {
-		return wire.Config{}, err
+	var content image
+	// A whole system may have none, until it is installed.
+	if vm.KubernetesVersion != guest.NoKubernetes || vm.System == "" {
+		var err error
+		if content, err = imageOf(c.ctx, m.world.options.Binaries, vm.KubernetesVersion); err != nil {
+			return wire.Config{}, err
+		}
 	}
 	system, known := m.world.options.Systems[vm.System]
 	if vm.System != "" && !known {
@@ -90,12 +100,15 @@ func (m *machine) configure(c *cycle, vm guest.VM) (wire.Config, error) {
 		Root:              filepath.Join(m.dir, "root"),
 		Guest:             m.world.options.Guest,
 		System:            system,
-		KubernetesVersion: vm.KubernetesVersion,
+		KubernetesVersion: strings.TrimPrefix(vm.KubernetesVersion, guest.NoKubernetes),
 		Commands:          content.commands,
 		CNI:               cniDirectory,
 		PauseImage:        content.pause,
 		Registry:          m.world.fabric.registryURL(gatewaysOf(vm)),
 		Tools:             filepath.Join(m.dir, "rpc"),
+	}
+	if err := m.copyDisk(c, vm, config.Disk); err != nil {
+		return config, fmt.Errorf("the disk of a clone: %w", err)
 	}
 	for _, dir := range []string{config.Disk, config.Root, config.Tools} {
 		// Others than root live on the disk.

@@ -183,12 +183,14 @@ var exceptions = []Exception{
 
 	{Capability, "CAP_SYS_MODULE", "", sharedKernel + "a module would be loaded into the host."},
 	{Capability, "CAP_SYS_BOOT", "", sharedKernel +
-		"another kernel could be started in place of the host's. The machine is switched off and on from outside."},
+		"another kernel could be started in place of the host's. The machine is switched off and on from outside; " +
+		"a whole system that ends itself is off, also where it would boot again."},
 	{Capability, "CAP_SYS_TIME", "", sharedKernel + "the clock is the host's."},
 	{Capability, "CAP_SYS_RAWIO", "", sharedKernel + "ports and memory are the host's."},
 
 	{Tool, "kubeadm", "", "Adds the kubeadm flags and kube-proxy settings of this table, then becomes the real one."},
-	{Tool, "kubelet", "", "Adds the kubelet flags of this table behind all others, then becomes the real one."},
+	{Tool, "kubelet", "", "Adds the kubelet flags of this table behind all others, then becomes the real one. Where Kubernetes was " +
+		"installed on the machine, a drop-in of its unit has them in this one's place."},
 	{Tool, "systemd-detect-virt", "", "The host may say that it is a container or another hypervisor; the machine is VMware's."},
 	{Tool, "dmidecode", "", sharedKernel + "its firmware tables are the host's. The machine's say VMware, in " +
 		"/sys/class/dmi/id too where the kernel has it."},

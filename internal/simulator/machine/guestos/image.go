@@ -35,6 +35,9 @@ type file struct {
 // image comes with.
 func files(config wire.Config) []file {
 	d := distributionOf(config)
+	if isPlain(config) {
+		return plainFiles(config)
+	}
 	found := []file{
 		{"/etc/cloud/cloud.cfg.d/90-image.cfg", cloudConfig, 0o644},
 		{"/etc/containerd/config.toml", containerdConfig(config), 0o644},

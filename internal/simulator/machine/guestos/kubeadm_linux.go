@@ -22,6 +22,13 @@ func runKubeadm(arguments []string) int {
 		arguments = changed
 	}
 	program := filepath.Join(commandDirectory, "kubeadm")
+	if !exists(program) {
+		program = filepath.Join(programDirectory(Whole), "kubeadm") // of a package
+	}
+	if !exists(program) {
+		fmt.Fprintln(os.Stderr, "kubeadm: command not found")
+		return 127
+	}
 	err := unix.Exec(program, append([]string{"kubeadm"}, arguments...), os.Environ())
 	fmt.Fprintln(os.Stderr, "kubeadm (stand-in):", err)
 	return 1

@@ -136,6 +136,9 @@ func mountPrograms(config wire.Config) error {
 		}
 	}
 	for name, places := range standIns(d) {
+		if name == "kubelet" && isPlain(config) {
+			continue // that of the packages is in its place
+		}
 		for _, place := range places {
 			if err := link(guestProgram, filepath.Join(config.Root, place, name)); err != nil {
 				return err

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
 	"github.com/gantry/terraform-provider-gantry/internal/simulator/machine/wire"
@@ -29,7 +31,7 @@ func buildWhole(config wire.Config) error {
 		return err
 	}
 	for _, step := range []func() error{
-		func() error { return lay(config.System, filepath.Join(config.Disk, "system"), root) },
+		func() error { return lay(config.System, filepath.Join(config.Disk, wholeChanges), root) },
 		func() error { return bind(images, filepath.Join(root, "var/lib/containerd")) },
 		func() error { return mountPrograms(config) },
 		func() error { return installWhole(config) },
@@ -48,12 +50,33 @@ func buildWhole(config wire.Config) error {
 func installWhole(config wire.Config) error {
 	stamp := filepath.Join(config.Disk, installed)
 	if exists(stamp) {
-		return nil
+		return installFirmware(config)
 	}
 	if err := installFiles(config); err != nil {
 		return err
 	}
 	return write(stamp, config.KubernetesVersion+"\n", 0o644)
+}
+
+// wholeChanges is the directory on a disk with what a whole system has changed.
+const wholeChanges = "system"
+
+// installFirmware gives a machine whose disk is a copy a firmware of its own.
+func installFirmware(config wire.Config) error {
+	file := filepath.Join(config.Root, firmwareID)
+	if exists(file) {
+		return nil
+	}
+	return write(file, uuid.NewString()+"\n", 0o444)
+}
+
+// Renew takes from the copy of a whole system's disk what its hardware would have said.
+func Renew(disk string) error {
+	err := os.Remove(filepath.Join(disk, wholeChanges, firmwareID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // mountRun makes /run, which systemd takes as it is, with what the host has put there.

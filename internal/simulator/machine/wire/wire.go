@@ -18,7 +18,7 @@ type Config struct {
 	// System is the root directory of the machine's own distribution, which is not
 	// changed. Where it is empty, the machine runs the host's.
 	System string
-	// KubernetesVersion is that of the image, without the v.
+	// KubernetesVersion is that of the image, without the v; empty in that of a plain distribution.
 	KubernetesVersion string
 	// Commands are the programs of the image by name, as files of the host:
 	// kubeadm, kubelet, kubectl, crictl.
