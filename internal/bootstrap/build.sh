@@ -19,7 +19,9 @@ build_image() {
 		run systemctl daemon-reload
 		# It has to read its proxy, where the image has it by now.
 		run systemctl try-restart containerd || say 'containerd was not restarted'
+		[[ ! -f $state/install-kubernetes ]] || install_kubernetes
 		run_commands build
+		[[ ! -f $state/install-kubernetes ]] || check_node_image
 		touch "$state/image-built"
 		sync
 	fi
@@ -33,7 +35,7 @@ build_image() {
 keep_packages_to_scripts() {
 	systemctl stop {apt-daily,apt-daily-upgrade,dnf-makecache,dnf-automatic,dnf-automatic-install}.timer \
 		{apt-daily,apt-daily-upgrade,unattended-upgrades,dnf-makecache,packagekit}.service </dev/null >/dev/null 2>&1 || true
-	if command -v apt-get >/dev/null; then
+	if [[ -d $root/etc/apt/apt.conf.d ]]; then
 		printf 'DPkg::Lock::Timeout "600";\n' >"$root/etc/apt/apt.conf.d/90gantry-build"
 	fi
 }
@@ -64,7 +66,7 @@ clean_image() {
 
 clean_packages() {
 	rm -f "$root/etc/apt/apt.conf.d/90gantry-build"
-	if command -v apt-get >/dev/null; then
+	if [[ -d $root/etc/apt/apt.conf.d ]]; then
 		run apt-get clean || say 'the cache of apt was not emptied'
 		rm -rf "$root"/var/lib/apt/lists/*
 	fi
@@ -164,3 +166,8 @@ clean_build() {
 	rm -f "$root"/etc/systemd/system/gantry-{build,clean}.service
 	rm -rf "$state"
 }
+
+if [[ -f $state/install-kubernetes.sh ]]; then
+	# shellcheck source=install-kubernetes.sh
+	. "$state/install-kubernetes.sh"
+fi

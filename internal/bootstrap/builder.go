@@ -54,9 +54,12 @@ type Builder struct {
 	// Proxy is how it reaches package repositories and registries, nil for directly. Nothing
 	// of it stays in the image.
 	Proxy *Proxy
-	// Files are written before the first of the scripts, which bash runs as root.
+	// Files are written before anything is installed, and before the first of the scripts, which
+	// bash runs as root.
 	Files   []File
 	Scripts []string
+	// Packages are what the image gets before the scripts run; nil: it has its Kubernetes already.
+	Packages *Packages
 }
 
 // String names the machine without its secrets.
@@ -95,6 +98,11 @@ func (b Builder) problems() problems {
 	})
 	n.validateAccess(&p)
 	n.validateSetup(&p)
+	if b.Packages != nil {
+		if err := b.Packages.Check(); err != nil {
+			p.add("Packages", "%v", err)
+		}
+	}
 	return p
 }
 
@@ -143,6 +151,9 @@ func (b Builder) userdata() ([]byte, error) {
 		writeFile{Path: networkdDropInPath, Permissions: modePublic, Content: n.networkdDropIn()},
 	)
 	files = append(files, n.proxyFiles()...)
+	if b.Packages != nil {
+		files = append(files, b.Packages.files()...)
+	}
 	if b.DHCP {
 		files = withLease(n, files)
 	}

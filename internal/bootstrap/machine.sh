@@ -3,6 +3,20 @@
 # kernel, its network, what it trusts, and its proxy.
 
 prepare() {
+	set_kernel
+	refuse_advertisements
+	trust_ca
+	package_proxy
+	no_swap
+	[[ ! -f $state/registry.sh ]] || set_registry
+	run systemctl daemon-reload
+	run systemctl enable containerd kubelet
+	# Restarted, not started: it has to read its proxy and the trusted CAs.
+	run systemctl restart containerd
+}
+
+# set_kernel loads what containers need and sets what routes their traffic, at each boot from now on.
+set_kernel() {
 	local module
 	printf 'overlay\nbr_netfilter\n' >"$root/etc/modules-load.d/90-gantry.conf"
 	for module in overlay br_netfilter; do
@@ -18,15 +32,6 @@ prepare() {
 		echo "net.ipv6.conf.$nic.accept_ra = 0"
 	} >"$root/etc/sysctl.d/90-gantry.conf"
 	run sysctl -e -p "$root/etc/sysctl.d/90-gantry.conf" || say 'not every kernel setting was taken'
-	refuse_advertisements
-	trust_ca
-	package_proxy
-	no_swap
-	[[ ! -f $state/registry.sh ]] || set_registry
-	run systemctl daemon-reload
-	run systemctl enable containerd kubelet
-	# Restarted, not started: it has to read its proxy and the trusted CAs.
-	run systemctl restart containerd
 }
 
 # refuse_advertisements keeps routers from giving the node an address, a route and a

@@ -109,6 +109,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
   "cloud_account": {"id": "33333333-3333-4333-8333-333333333333", "name": "team", "vcenter_server": "@SERVER@", "username": "@USER@",
     "password": "@PASSWORD@"},
   "profile": {"kubernetes_version": "1.37.2", "image": {"template": "gantry-node-1.37.2", "build": {"scripts": ["true"], "cpu": 4,
+    "install_kubernetes": {"version": "1.37.2", "repository": "https://mirror.example.com/kubernetes/v1.37"},
     "memory_gb": 8, "files": {"/etc/a": {"content": "a", "permissions": "0644", "owner": "root:root"}}}}, "kubernetes": {
     "api_server": {"extra_args": {"max-requests-inflight": "800"},
       "audit_policy": "{apiVersion: audit.k8s.io/v1, kind: Policy, rules: [{level: Metadata}]}",

@@ -5,6 +5,8 @@ resource "gantry_vmware_cluster" "prod" {
   profile = {
     kubernetes_version = "1.37.2"
     image              = { template = "gantry-node-1.37.2" }
+    # Or a node image that is made of a plain distribution's:
+    # image = { template = "debian-13", build = { install_kubernetes = { version = "1.37.2" } } }
     kubernetes = {
       api_server = {
         extra_args = { max-requests-inflight = "800" }

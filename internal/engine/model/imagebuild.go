@@ -17,6 +17,8 @@ type Build struct {
 	Base    Image // a template, or an OVA
 	Scripts []string
 	Files   []bootstrap.File
+	// Packages are those of the Kubernetes that is installed, nil: the base has one.
+	Packages *bootstrap.Packages
 	// CPU and MemoryGB are those of the VM in which it is built.
 	CPU      int32
 	MemoryGB int64
@@ -36,19 +38,24 @@ const (
 // as long as the name of a node may be.
 const maxBuiltName = 54
 
-// digest identifies what is done to a base: the scripts and the files, and what an OVA holds. The
-// size of the VM is not in it, nor is the name of a template, which is spelled in several ways and
-// may be renamed: BaseVersion tells images of several templates apart, and the markers of nodes
-// have theirs. What is added has to be left out of it where it is not set.
+// digest identifies what is done to a base: the scripts, the files and the version of Kubernetes
+// that is installed, and what an OVA holds. The size of the VM is not in it, nor where packages come
+// from: those of a mirror are the same. Nor is the name of a template, which is spelled in several
+// ways and may be renamed: BaseVersion tells images of several templates apart, and the markers of
+// nodes have theirs. What is added has to be left out of it where it is not set.
 func (b Build) digest() string {
 	type file struct{ Path, Content, Permissions, Owner string }
 	what := struct {
-		OVA     string `json:",omitempty"`
-		Scripts []string
-		Files   []file
+		OVA        string `json:",omitempty"`
+		Scripts    []string
+		Files      []file
+		Kubernetes string `json:",omitempty"`
 	}{OVA: b.Base.Digest(), Scripts: b.Scripts}
 	for _, f := range b.Files {
 		what.Files = append(what.Files, file(f))
+	}
+	if b.Packages != nil {
+		what.Kubernetes = b.Packages.Version
 	}
 	text, err := json.Marshal(what)
 	if err != nil {
@@ -66,6 +73,9 @@ func Built(b Build, folder string) Image {
 	}
 	base = strings.Trim(foreignToNames.ReplaceAllString(base, "-"), "-.")
 	suffix := digestSuffix(b.digest())
+	if b.Packages != nil {
+		suffix = "-kube-v" + b.Packages.Version + suffix
+	}
 	if base == "" {
 		base = "image"
 	}

@@ -103,6 +103,7 @@ func BuilderDocument(spec *model.ClusterSpec, build *model.Build, ip model.IPPoo
 		Proxy:         node.Proxy,
 		Files:         build.Files,
 		Scripts:       build.Scripts,
+		Packages:      build.Packages,
 	}
 }
 
@@ -130,9 +131,9 @@ func (c check) builderDocument() model.Findings {
 	doc.MAC, _ = MACAddress(netip.Addr{}, uuid.Nil, func(string) bool { return false })
 	doc.Address = node.Address
 	for _, fault := range bootstrap.CheckBuilder(doc) {
-		if fault.Field == "Setup" {
+		if fault.Field == "Setup" || fault.Field == "Packages" {
 			f.Refuse(model.ClusterField(model.FieldBuild), fmt.Sprintf("The image %q cannot be built", image.Template),
-				"%s. Correct the scripts and files of build.", capitalized(fault.Reason))
+				"%s. Correct the scripts, files and packages of build.", capitalized(fault.Reason))
 		}
 	}
 	return f

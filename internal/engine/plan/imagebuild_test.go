@@ -58,6 +58,12 @@ func TestBuildThatDoesNotFitIsRefused(t *testing.T) {
 		!strings.Contains(p.Problems[0].Detail, "at most 65536") {
 		t.Errorf("got %v", p.Problems)
 	}
+	s.Image.Build.Files = nil
+	s.Image.Build.Packages = &bootstrap.Packages{Version: "1.30.1"}
+	p = checked(s, &model.Facts{}, l)
+	if len(p.Problems) != 1 || !strings.Contains(p.Problems[0].Detail, "1.31 or newer") {
+		t.Errorf("got %v", p.Problems)
+	}
 }
 
 // left is the VM of a killed run in which an image was built.
@@ -121,6 +127,9 @@ func TestDigestOfABuiltImage(t *testing.T) {
 		"joined":  func(b *model.Build) { b.Scripts = []string{"onetwo"} },
 		"content": func(b *model.Build) { b.Files[0].Content = "b" },
 		"mode":    func(b *model.Build) { b.Files[0].Permissions = "0600" },
+		"Kubernetes": func(b *model.Build) {
+			b.Packages = &bootstrap.Packages{Version: "1.37.2"}
+		},
 		"OVA": func(b *model.Build) {
 			b.Base = model.Imported(model.OVA{URL: "a", SHA256: strings.Repeat("a", 64)}, "")
 		},
@@ -137,14 +146,22 @@ func TestDigestOfABuiltImage(t *testing.T) {
 			t.Errorf("another %s makes another image", name)
 		}
 	}
+	packages := func(version, repository string) string {
+		return build(func(b *model.Build) { b.Packages = &bootstrap.Packages{Version: version, Repository: repository} })
+	}
+	if packages("1.37.2", "") == packages("1.37.3", "") || packages("1.37.2", "") != packages("1.37.2", "https://mirror.example.com") {
+		t.Error("the version, and not the place of packages, makes another image")
+	}
 	imported := func(url string) model.Build {
 		return model.Build{Base: model.Imported(model.OVA{URL: url, SHA256: strings.Repeat("a", 64)}, "")}
 	}
 	if model.Built(imported("a.ova"), "").Digest() != model.Built(imported("b.ova"), "").Digest() {
 		t.Error("the place of an OVA makes another image")
 	}
-	image := model.Built(imported("https://f.example.com/"+strings.Repeat("long", 40)+".ova"), "").OfBase("12345678", "/dc/vm/long")
-	if len(image.Template) > 63 {
+	long := imported("https://f.example.com/" + strings.Repeat("long", 40) + ".ova")
+	long.Packages = &bootstrap.Packages{Version: "1.37.2"}
+	image := model.Built(long, "").OfBase("12345678", "/dc/vm/long")
+	if len(image.Template) > 63 || !strings.Contains(image.Template, "-kube-v1.37.2-") {
 		t.Errorf("the name %s is too long", image.Template)
 	}
 }

@@ -2,6 +2,7 @@ package kubernetesschema_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -223,5 +224,38 @@ func TestOtherTexts(t *testing.T) {
 			continue
 		}
 		wants(t, diags, diag.SeverityError, c.want)
+	}
+}
+
+func TestWhatIsInstalledIsJudgedByTheVersionOfNodes(t *testing.T) {
+	t.Parallel()
+	fields := map[string]attr.Type{"version": types.StringType, "repository": types.StringType}
+	at := path.Root("build")
+	for _, c := range []struct {
+		version, repository types.String
+		wanted, says        string
+		at                  string
+	}{
+		{types.StringValue("1.37.2"), types.StringNull(), "1.37.2", "", ""},
+		{types.StringValue("1.37.2"), types.StringNull(), "", "", ""}, // not known yet
+		{types.StringUnknown(), types.StringUnknown(), "1.37.2", "", ""},
+		{types.StringValue("1.37.1"), types.StringUnknown(), "1.37.2", "into an image for nodes of 1.37.2", "version"},
+		{types.StringValue("1.37.2"), types.StringValue("https://m.example.com/v1.36"), "1.37.2", "that of Kubernetes 1.36", "repository"},
+		{types.StringValue("1.37.2"), types.StringValue("http://m.example.com"), "1.37.2", "", ""}, // the validator says so
+	} {
+		install := types.ObjectValueMust(fields, map[string]attr.Value{"version": c.version, "repository": c.repository})
+		build := types.ObjectValueMust(map[string]attr.Type{"install_kubernetes": types.ObjectType{AttrTypes: fields}},
+			map[string]attr.Value{"install_kubernetes": install})
+		diags := kubernetesschema.CheckInstalled(build, at, c.wanted)
+		if c.says == "" && len(diags) > 0 || c.says != "" && (len(diags) != 1 || !strings.Contains(diags[0].Detail(), c.says)) {
+			t.Errorf("%s from %s: %v", c.version, c.repository, diags)
+			continue
+		}
+		if c.at != "" && !strings.Contains(fmt.Sprint(diags), "build.install_kubernetes."+c.at+":") {
+			t.Errorf("%s from %s: %v", c.version, c.repository, diags)
+		}
+	}
+	if diags := kubernetesschema.CheckInstalled(types.ObjectNull(nil), at, "1.37.2"); len(diags) > 0 {
+		t.Errorf("without a build: %v", diags)
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ova/ovatest"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator"
+	"github.com/gantry/terraform-provider-gantry/internal/simulator/guest"
 )
 
 // withImage is a configuration with another image of the profile.
@@ -123,6 +125,10 @@ func TestAccImageRefusals(t *testing.T) {
 		{`{ template = "a", sha256 = "` + digest + `" }`, says("Digest without an OVA")},
 		{`{ ova_url = "https://me:secret@f.example.com/a.ova", sha256 = "` + digest + `" }`, says("Invalid location of an OVA")},
 		{`{ ova_url = "ftp://f.example.com/a.ova", sha256 = "` + digest + `" }`, says("Invalid location of an OVA", "https")},
+		{`{ template = "a", build = {} }`, says("Invalid Attribute Combination", "install_kubernetes")},
+		{`{ template = "a", build = { install_kubernetes = { version = "1.36.3" } } }`, says("Another version than the nodes'", "1.37.2")},
+		{`{ template = "a", build = { install_kubernetes = { version = "1.37.2", repository = "http://m.example.com/v1.37" } } }`,
+			says("Invalid package repository", "https")},
 		{fmt.Sprintf(`{ ova_url = %q, sha256 = %q }`, missing, digest), says("The OVA is not there", "ova_url", "no such file")},
 	} {
 		steps = append(steps, resource.TestStep{
@@ -137,24 +143,31 @@ func TestAccImageRefusals(t *testing.T) {
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: steps})
 }
 
-// TestAccClusterFromABuiltImage builds an image with a cluster, and another one that its nodes
-// roll to. The images stay.
+// TestAccClusterFromABuiltImage builds a node image of a plain distribution with a cluster, and another
+// one that its nodes roll to. The images stay.
 func TestAccClusterFromABuiltImage(t *testing.T) {
 	t.Parallel()
-	e := acctest.New(t)
-	image := func(script string) string {
+	e := acctest.New(t, simulator.Options{Inventory: simulator.Inventory{
+		Templates: []simulator.Template{{Name: "debian-13", KubernetesVersion: guest.NoKubernetes, Snapshot: true}},
+	}})
+	from := func(repository, script string) string {
 		return fmt.Sprintf(`{
-      template = "gantry-node-1.37.2"
-      build    = { scripts = [%q], files = { "/etc/motd" = { content = "hello" } } }
-    }`, script)
+      template = "debian-13"
+      build = {
+        scripts            = [%q]
+        files              = { "/etc/motd" = { content = "hello" } }
+        install_kubernetes = { version = "1.37.2", repository = %q }
+      }
+    }`, script, repository)
 	}
+	image := func(script string) string { return from("https://mirror.example.com/v1.37", script) }
 	s := shape{controlPlane: 1, workers: 1, extra: "image_folder = \"templates\"\n  deletion_protection = false"}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: e.Factories(),
 		CheckDestroy: func(*terraform.State) error {
 			left := e.Leftovers()
 			for _, vm := range left.VMs {
-				if !strings.HasPrefix(vm, "/dc-1/vm/templates/gantry-node-1.37.2-") {
+				if !strings.HasPrefix(vm, "/dc-1/vm/templates/debian-13-kube-v1.37.2-") {
 					return fmt.Errorf("left behind is %s", vm)
 				}
 			}
@@ -165,6 +178,10 @@ func TestAccClusterFromABuiltImage(t *testing.T) {
 		},
 		Steps: []resource.TestStep{
 			{Config: withoutCluster(e)},
+			{
+				Config:      withImage(e, s, from("https://packages.invalid", "echo one")),
+				ExpectError: regexp.MustCompile(`kubernetes\s+1.37.2\s+could\s+not\s+be\s+installed\s+from\s+https://packages.invalid/deb/`),
+			},
 			{
 				Config:      withImage(e, s, image("exit 3")),
 				ExpectError: regexp.MustCompile(`command 001 of build failed with\s+status 3`),

@@ -57,6 +57,7 @@ func (r *clusterResource) ValidateConfig(ctx context.Context, req resource.Valid
 	resp.Diagnostics.Append(checkUsageLimits(&config)...)
 	resp.Diagnostics.Append(checkNotes(&config)...)
 	resp.Diagnostics.Append(checkSettings(&config).Errors()...) // its warnings come with the plan
+	resp.Diagnostics.Append(checkBuild(&config)...)
 	resp.Diagnostics.Append(config.CheckForceDelete(ctx)...)
 	resp.Diagnostics.Append(checkNodeNames(&config)...)
 }

@@ -2,6 +2,7 @@ package vmwarecluster
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -20,6 +21,14 @@ func checkSettings(m *model) diag.Diagnostics {
 		nodes = append(nodes, textOf(pool.Attributes()["kubernetes_version"]))
 	}
 	return kubernetesschema.Check(settings, kubernetesPath, version, nodes)
+}
+
+// checkBuild judges what is installed into the image by the version of the nodes.
+func checkBuild(m *model) diag.Diagnostics {
+	profile := m.Profile.Attributes()
+	image, _ := profile["image"].(types.Object)
+	build, _ := image.Attributes()["build"].(types.Object)
+	return kubernetesschema.CheckInstalled(build, path.Root("profile").AtName("image").AtName("build"), textOf(profile["kubernetes_version"]))
 }
 
 // ownSetup reports whether a node pool itself has something done on its nodes.

@@ -45,6 +45,7 @@ const full = `{
   "cloud_account": {"id": "` + accountID + `", "name": "team", "gateway_id": "` + gatewayID + `", "vcenter_server": "vc", "username": "u"},
   "network": {"ip_allocation": "static", "pod_cidr": "192.168.0.0/16", "service_cidr": "10.96.0.0/12"},
   "profile": {"kubernetes_version": "1.37.2", "image": {"template": "node", "build": {"scripts": ["one"], "cpu": 4,
+    "install_kubernetes": {"version": "1.37.2", "repository": "https://mirror.example.com/kubernetes/v1.37"},
     "files": {"/etc/b": {"content": "b"}, "/etc/a": {"content": "a", "permissions": "640", "owner": "root:adm"}}}}, "kubernetes": {
     "api_server": {"extra_args": {"v": "2"}, "audit_policy": "{\"rules\": [{\"level\": \"None\"}], \"kind\": \"Policy\"}",
       "oidc": {"issuer_url": "https://i", "audiences": ["a"], "ca_certificate": "PEM", "username_claim": "email", "username_prefix": "",
@@ -128,7 +129,8 @@ func TestSpec(t *testing.T) {
 		KubernetesVersion: "1.37.2",
 		Image: model.Built(model.Build{
 			Base: model.Image{Template: "node", Folder: "templates"}, Scripts: []string{"one"}, CPU: 4, MemoryGB: 4,
-			Files: []bootstrap.File{fileA, fileB},
+			Files:    []bootstrap.File{fileA, fileB},
+			Packages: &bootstrap.Packages{Version: "1.37.2", Repository: "https://mirror.example.com/kubernetes/v1.37"},
 		}, "templates"),
 		Datacenter:  "dc-1",
 		Folder:      "k8s/prod",
