@@ -100,7 +100,7 @@ apt_get() {
 install_by_apt() {
 	local containerd=()
 	# The power may have been lost.
-	run env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a
+	retry 3 : run env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a
 	retry 3 : apt_repository
 	if ! containerd_version >/dev/null; then
 		containerd=(containerd)
@@ -127,7 +127,7 @@ apt_repository() {
 	mv "$key.new" "$key"
 	printf 'deb [signed-by=%s] %s/deb/ /\n' "$key" "$url" >"$list"
 	chmod 0644 "$key" "$list"
-	apt_get update
+	apt_get -o APT::Update::Error-Mode=any update # else a mirror that is not reached is a warning
 }
 
 # unavailable says what could not be installed, below what the package manager has said.
@@ -148,8 +148,10 @@ install_rpms() {
 		unavailable "what Kubernetes needs of the distribution"
 	if ! containerd_version >/dev/null; then
 		# Red Hat's family has none of its own, Photon has.
-		run "${rpm[@]}" containerd.io || run "${rpm[@]}" containerd || {
-			say 'no repository of the image has containerd.io or containerd: bring one by a file of the build'
+		local containerd=containerd
+		! run timeout -k 10 "$limit" "${@:3}" list containerd.io || containerd=containerd.io
+		retry 3 : run "${rpm[@]}" "$containerd" || {
+			say "$containerd was not installed: where no repository of the image has it, bring one by a file of the build"
 			return 1
 		}
 	fi
@@ -256,9 +258,11 @@ check_firewall() {
 	fi
 }
 
-# is_closed reports whether a firewall is enabled whose rules do not have the port.
+# is_closed reports whether a firewall is enabled whose rules have neither the port, nor a service of
+# firewalld that has it, nor let everything in.
 is_closed() {
 	local service=$1
 	shift
-	[[ $(systemctl is-enabled "$service.service" 2>/dev/null) == enabled ]] && ! grep -rqs 10250 "${@/#/$root}"
+	[[ $(systemctl is-enabled "$service.service" 2>/dev/null) == enabled ]] &&
+		! grep -rqsE '10250|"(kubelet|kube-(worker|control-plane|node)[a-z-]*)"|target="ACCEPT"' "${@/#/$root}"
 }

@@ -267,7 +267,17 @@ func TestScriptChecksTheNodeImageAfterTheScripts(t *testing.T) {
 		"firewalld is enabled":  {"true", "firewalld is enabled in the image, and closes TCP 10250"},
 		"iptables is enabled":   {`mv "$GANTRY_ROOT"/{firewalld,iptables}`, "iptables is enabled in the image"},
 		"firewalld is disabled": {`echo disabled >"$GANTRY_ROOT/firewalld"`, ""},
-		"the port is open":      {`mkdir -p "$GANTRY_ROOT/etc/firewalld"; echo 'port="10250"' >"$GANTRY_ROOT/etc/firewalld/zone.xml"`, ""},
+		"a service is open": {
+			`mkdir -p "$GANTRY_ROOT/etc/firewalld"; echo '<service name="kube-worker"/>' >"$GANTRY_ROOT/etc/firewalld/zone.xml"`, "",
+		},
+		"all is open": {
+			`mkdir -p "$GANTRY_ROOT/etc/firewalld"; echo '<zone target="ACCEPT">' >"$GANTRY_ROOT/etc/firewalld/zone.xml"`, "",
+		},
+		"SSH is open": {
+			`mkdir -p "$GANTRY_ROOT/etc/firewalld"; echo '<service name="ssh"/>' >"$GANTRY_ROOT/etc/firewalld/zone.xml"`,
+			"firewalld is enabled in the image",
+		},
+		"the port is open": {`mkdir -p "$GANTRY_ROOT/etc/firewalld"; echo 'port="10250"' >"$GANTRY_ROOT/etc/firewalld/zone.xml"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
