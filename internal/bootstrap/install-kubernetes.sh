@@ -148,10 +148,10 @@ install_rpms() {
 		unavailable "what Kubernetes needs of the distribution"
 	if ! containerd_version >/dev/null; then
 		# Red Hat's family has none of its own, Photon has.
-		local containerd=containerd
-		! run timeout -k 10 "$limit" "${@:3}" list containerd.io || containerd=containerd.io
-		retry 3 : run "${rpm[@]}" "$containerd" || {
-			say "$containerd was not installed: where no repository of the image has it, bring one by a file of the build"
+		local runtime=containerd
+		! run timeout -k 10 "$limit" "${@:3}" list containerd.io || runtime=containerd.io
+		retry 3 : run "${rpm[@]}" "$runtime" || {
+			say "$runtime was not installed: where no repository of the image has it, bring one by a file of the build"
 			return 1
 		}
 	fi
