@@ -11,7 +11,7 @@ import (
 // VIPTiming is how long the hand-over of a VIP takes in tests.
 var VIPTiming = model.Timing{
 	Tick: time.Millisecond, MaxTick: time.Millisecond, CallTimeout: time.Second,
-	VIPRetry: 4 * time.Millisecond, VIPWait: 500 * time.Millisecond,
+	VIPRetry: 4 * time.Millisecond, VIPWait: 3 * time.Second,
 }
 
 // HandOverVIP has another node hold the VIP than one. The run deletes the nodes that are given.

@@ -140,7 +140,7 @@ func TestVIPIsHandedOver(t *testing.T) {
 		},
 		"none takes it": {
 			change: func(a *vipAPI) { a.vip.Holder = unheld }, holder: unheld,
-			fails: "hand the VIP over before c-cp-1 stops to serve: not within 500ms: no node holds the VIP",
+			fails: "hand the VIP over before c-cp-1 stops to serve: not within 3s: no node holds the VIP",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
