@@ -147,6 +147,10 @@ func (a killedAPI) UpdateCoreDNS(ctx context.Context, image model.AddonImage) er
 	return a.kube.change(func() error { return a.API.UpdateCoreDNS(ctx, image) })
 }
 
+func (a killedAPI) NameVIPHolder(ctx context.Context, vip model.VIP, holder string) error {
+	return a.kube.change(func() error { return a.API.NameVIPHolder(ctx, vip, holder) })
+}
+
 func (a killedAPI) TakeRenewalLease(ctx context.Context, over string) (holder model.LeaseHolder, err error) {
 	err = a.kube.change(func() error {
 		holder, err = a.API.TakeRenewalLease(ctx, over)

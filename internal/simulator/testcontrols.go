@@ -54,7 +54,12 @@ func (s *Simulator) SetCloneDuration(d time.Duration) { s.cloneDuration.Store(in
 func (s *Simulator) ClonesUnderWay() int { return int(s.clones.Load()) }
 
 // AdvanceClock moves vCenter's clock. Tasks whose time is over then end.
-func (s *Simulator) AdvanceClock(d time.Duration) { s.clock.advance(d) }
+func (s *Simulator) AdvanceClock(d time.Duration) {
+	s.clock.advance(d)
+	if w, ok := s.guests.(*guest.World); ok {
+		w.Pass(d)
+	}
+}
 
 // Now returns vCenter's time.
 func (s *Simulator) Now() time.Time { return s.clock.now() }

@@ -80,6 +80,19 @@ func (c *cluster) kubeVIPRound() (again bool) {
 	return c.vipReserved
 }
 
+// Pass has time pass for what goes by rounds and not by the clock: a VIP that was on its way to
+// another node has arrived after a Lease's time.
+func (w *World) Pass(d time.Duration) {
+	w.mu.Lock()
+	clusters := slices.Clone(w.clusters)
+	w.mu.Unlock()
+	for round := time.Duration(0); round < min(d, 2*vipLeaseDuration); round += vipRetryPeriod {
+		for _, c := range clusters {
+			c.kubeVIPRound()
+		}
+	}
+}
+
 func leaseHolder(lease *kubeapi.Object) string {
 	holder, _, _ := unstructured.NestedString(lease.Object, "spec", "holderIdentity")
 	return holder
