@@ -19,7 +19,7 @@ func TestFieldsAreAttributes(t *testing.T) {
 	for _, inline := range []bool{true, false} {
 		enginecrudtest.FieldsExist(t, s, gatewayresource.AttributePath(inline), model.FieldMaxUnhealthy,
 			model.FieldOverride, model.FieldComponents, model.FieldAuditPolicy, model.FieldKubelet, model.FieldSetup, model.FieldRestore,
-			model.FieldEncryption, model.FieldRange, model.FieldGateway, model.FieldChart, model.FieldCredentials)
+			model.FieldEncryption, model.FieldRange, model.FieldGateway, model.FieldChart, model.FieldCredentials, model.FieldBuild)
 	}
 }
 
