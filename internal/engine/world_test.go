@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +27,9 @@ type world struct {
 	t    testing.TB
 	sim  *simulator.Simulator
 	pool uuid.UUID
-	runs []func() // end the runs of its engines
+
+	mu   sync.Mutex // a test may look on from another goroutine, by an engine of its own
+	runs []func()   // end the runs of its engines
 }
 
 // fast is how long the engine waits where everything answers in milliseconds.
@@ -59,6 +62,8 @@ func newWorld(t testing.TB, options simulator.Options) *world {
 // end closes the datacenter and lets go of it: package testing keeps the cleanup functions
 // of a parallel test, with all that they name, until the last test of the package is over.
 func (w *world) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, end := range w.runs {
 		end()
 	}
@@ -89,6 +94,8 @@ func (w *world) addPool(name, start, end string) uuid.UUID {
 func (w *world) engine() *engine.Engine {
 	w.t.Helper()
 	e, end := w.process()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.runs = append(w.runs, end)
 	return e
 }
