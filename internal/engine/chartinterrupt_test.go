@@ -92,7 +92,7 @@ func TestInterruptedChart(t *testing.T) {
 		return w, spec, secrets, testchart.Folder(t, testchart.Files("1.0.0"))
 	}
 	sweep.Sweep[string]{
-		Every: 29,
+		Every: 10,
 		Calls: func(t *testing.T) (first, last int) {
 			w, spec, secrets, folder := begin(t)
 			for _, text := range []string{"one", "two"} {
