@@ -57,10 +57,13 @@ func OneForm(host string) string {
 // errLater is a host of which something is not known yet.
 var errLater = errors.New("known in the apply alone")
 
-// known returns an error for a host of which something is not known yet.
+// known returns an error for a host of which, or of whose mirror, something is not known yet.
 func (h hosts) known(host string) error {
-	if h[OneForm(host)].Later {
-		return fmt.Errorf("what chart_hosts of the provider has of %q is %w", OneForm(host), errLater)
+	mirror, _, _ := strings.Cut(h[OneForm(host)].Mirror, "/")
+	for _, name := range []string{OneForm(host), OneForm(mirror)} {
+		if h[name].Later {
+			return fmt.Errorf("what chart_hosts of the provider has of %q is %w", name, errLater)
+		}
 	}
 	return nil
 }

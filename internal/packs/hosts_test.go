@@ -187,12 +187,14 @@ func TestRepositoriesWithALogin(t *testing.T) {
 // then, and not said to be missing before.
 func TestHostsThatAreNotKnownYet(t *testing.T) {
 	t.Parallel()
-	charts := packs.New(packs.Options{Hosts: map[string]packs.Host{"charts.example.com": {Later: true}}})
+	charts := packs.New(packs.Options{Hosts: map[string]packs.Host{
+		"charts.example.com": {Later: true}, "mirrored.example.com": {Mirror: "charts.example.com/cache"},
+	}})
 	for _, chart := range []model.Chart{
 		{OCI: "oci://charts.example.com/a", Version: "1.0.0"}, {Name: "a", Repository: "https://charts.example.com", Version: "1.0.0"},
+		{OCI: "oci://mirrored.example.com/a", Version: "1.0.0"}, {Name: "a", Repository: "https://mirrored.example.com", Version: "1.0.0"},
 	} {
-		got := charts.Resolve(t.Context(), chart, kubernetesVersion)
-		if !got.Unreachable || !strings.Contains(got.Problem, `of "charts.example.com" is known in the apply alone`) {
+		if got := charts.Resolve(t.Context(), chart, kubernetesVersion); got != (model.ResolvedChart{Later: true}) {
 			t.Errorf("got %+v", got)
 		}
 	}

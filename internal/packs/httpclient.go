@@ -83,9 +83,6 @@ func unreachable(err error) bool {
 	if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign || errors.Is(err, errPlainLogin) {
 		return false // it will not work later, either
 	}
-	if errors.Is(err, errLater) {
-		return true
-	}
 	_, failed := errors.AsType[*url.Error](err)
 	_, network := errors.AsType[*net.OpError](err)
 	return failed || network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)

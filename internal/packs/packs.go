@@ -6,6 +6,7 @@ package packs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -82,6 +83,9 @@ func (c *charts) Resolve(ctx context.Context, chart model.Chart, kubernetesVersi
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	content, digest, err := c.load(ctx, chart)
+	if errors.Is(err, errLater) {
+		return model.ResolvedChart{Later: true}
+	}
 	if err != nil {
 		return model.ResolvedChart{Problem: sentence(err), Unreachable: unreachable(err)}
 	}

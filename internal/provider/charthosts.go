@@ -29,6 +29,7 @@ func chartHostsAttribute() schema.Attribute {
 		MarkdownDescription: "Logins, certificate authorities and mirrors of the repositories and registries that charts of packs come from, " +
 			"by host, with its port where that is not 443: such as `charts.example.com` or `registry.example.com:5000`. They are for the " +
 			"machine that runs Terraform, which fetches the charts; what nodes pull images with is `registry` of a cluster. No state has them. " +
+			"Where a part of a host's is known in the apply alone, such as a password that it makes, its charts are looked for then. " +
 			"Defaults to none: hosts are asked without a login, and the authorities of the machine are trusted.",
 		Validators: []validator.Map{attribute.NoNulls{}, mapvalidator.SizeAtMost(maxChartHosts), mapvalidator.KeysAre(chartHost{})},
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{

@@ -1,11 +1,13 @@
 package model
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gantry/terraform-provider-gantry/internal/chartvalues"
@@ -45,6 +47,9 @@ type ResolvedChart struct {
 	Problem string
 	// Unreachable is whether that is for now: its server did not answer.
 	Unreachable bool
+	// Later is whether it is looked for in the apply alone: a plan does not know yet how its
+	// server is asked, such as with which password.
+	Later bool
 }
 
 // hash identifies where the release is, and its values by meaning, so that comments, the order
@@ -103,13 +108,16 @@ type Release struct {
 func (k Pack) Release() Release {
 	chart := k.Chart.Resolved
 	if chart.Name == "" {
-		chart.Name = k.Chart.Name
+		chart.Name = cmp.Or(k.Chart.Name, k.Chart.repository())
 	}
 	if chart.Version == "" {
 		chart.Version = k.Chart.Version
 	}
 	return Release{Namespace: k.Chart.Namespace, Name: k.Name, Chart: chart.Name, Version: chart.Version}
 }
+
+// repository is the last part of an OCI reference, which has the chart's name.
+func (c *Chart) repository() string { return c.OCI[strings.LastIndex(c.OCI, "/")+1:] }
 
 // AppliedPack is what a cluster holds of a pack.
 type AppliedPack struct {
@@ -159,7 +167,7 @@ func (k Pack) Applied(have AppliedPack) bool {
 		return k.KeepObjects == have.KeepObjects
 	case k.Chart.Resolved.Digest != "":
 		return have.Digest == k.Chart.Resolved.Digest
-	case k.Chart.Resolved.Problem != "":
+	case k.Chart.Resolved.Problem != "", k.Chart.Resolved.Later:
 		return k.Chart.Path == "" && have.Source == k.Chart.Source()
 	}
 	return true

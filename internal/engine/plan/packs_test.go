@@ -167,6 +167,44 @@ func TestPlanOfChartsThatAreNotFound(t *testing.T) {
 	}
 }
 
+// TestPlanOfChartsThatAreLookedForLater has charts of a server whose login the apply makes: they are
+// installed and upgraded by what the configuration says of them.
+func TestPlanOfChartsThatAreLookedForLater(t *testing.T) {
+	t.Parallel()
+	later := func(oci, version string) model.Pack {
+		pack := chartPack("app", version, "", "a: 1")
+		pack.Chart.Name, pack.Chart.Repository, pack.Chart.OCI = "", "", oci
+		pack.Chart.Resolved = model.ResolvedChart{Later: true}
+		return pack
+	}
+	const oci = "oci://charts.example.com/team/demo"
+	was := later(oci, "1.0.0")
+	was.Chart.Resolved = model.ResolvedChart{Name: "demo", Version: "1.0.0", Digest: "sha256:1"}
+	had := map[string]model.AppliedPack{"app": applied(was, 1)}
+	for name, c := range map[string]struct {
+		want model.Pack
+		have map[string]model.AppliedPack
+		do   string
+	}{
+		"installed":       {later(oci, "1.0.0"), nil, "install_pack app (demo 1.0.0)"},
+		"as it was":       {later(oci, "1.0.0"), had, ""},
+		"another version": {later(oci, "2.0.0"), had, "upgrade_pack app (demo 2.0.0)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, f := small(3, 1), running(3, 1)
+			s.Packs = append(slices.Clone(s.Packs), c.want)
+			for name, pack := range c.have {
+				f.API.Packs[name] = pack
+			}
+			p := planned(s, f)
+			if got := strings.Join(changes(p), ", "); got != c.do || p.Err() != nil {
+				t.Errorf("planned %v (%v)", got, p.Problems)
+			}
+		})
+	}
+}
+
 func changes(p *model.Plan) []string {
 	var list []string
 	for _, c := range p.Changes() {

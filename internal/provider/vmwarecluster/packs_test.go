@@ -138,7 +138,7 @@ func TestAccClusterCharts(t *testing.T) {
   chart = { oci = "oci://charts.example.com/demo", version = "1.1.0" } }`
 	hosts := func(password string) string {
 		return fmt.Sprintf("provider \"gantry\" {\n  chart_hosts = {\n    \"charts.example.com\" = { mirror = \"%s/charts\" }\n"+
-			"    %[1]q = { username = \"robot\", password = %[2]q, ca_certificate = %[3]q }\n  }", host, password, ca)
+			"    %[1]q = { username = \"robot\", password = %[2]s, ca_certificate = %[3]q }\n  }", host, password, ca)
 	}
 	overridden := func(extra string, packs ...string) string {
 		profile := `image = { template = "gantry-node-1.37.2" }`
@@ -202,12 +202,13 @@ func TestAccClusterCharts(t *testing.T) {
 				ExpectError: says("pack_overrides", "has changed text of the pack"),
 			},
 			{
-				Config:      strings.Replace(with(second), `provider "gantry" {`, hosts("another"), 1),
+				Config:      strings.Replace(with(second), `provider "gantry" {`, hosts(`"another"`), 1),
 				PlanOnly:    true,
 				ExpectError: says("chart", "by its mirror", "does not let in the user"),
 			},
 			{
-				Config:           strings.Replace(with(second), `provider "gantry" {`, hosts("secret"), 1),
+				Config: strings.Replace(with(second), `provider "gantry" {`,
+					"resource \"terraform_data\" \"login\" {\n  input = \"secret\"\n}\n"+hosts("terraform_data.login.output"), 1), // known in the apply alone
 				ConfigPlanChecks: showsPlan("upgrade_pack", "app (demo 1.1.0)"),
 				Check:            resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", applied),
 			},
