@@ -136,6 +136,7 @@ func TestAccClusterCharts(t *testing.T) {
 	host, ca := testchart.Registry(t, "1.1.0", "robot", "secret")
 	const second = `app = { layer = "addon", namespace = "apps", values = ["text: two"],
   chart = { oci = "oci://charts.example.com/demo", version = "1.1.0" } }`
+	const login = "resource \"terraform_data\" \"login\" {\n  input = \"secret\"\n}\n"
 	hosts := func(password string) string {
 		return fmt.Sprintf("provider \"gantry\" {\n  chart_hosts = {\n    \"charts.example.com\" = { mirror = \"%s/charts\" }\n"+
 			"    %[1]q = { username = \"robot\", password = %[2]s, ca_certificate = %[3]q }\n  }", host, password, ca)
@@ -207,8 +208,8 @@ func TestAccClusterCharts(t *testing.T) {
 				ExpectError: says("chart", "by its mirror", "does not let in the user"),
 			},
 			{
-				Config: strings.Replace(with(second), `provider "gantry" {`,
-					"resource \"terraform_data\" \"login\" {\n  input = \"secret\"\n}\n"+hosts("terraform_data.login.output"), 1), // known in the apply alone
+				// The password is known in the apply alone.
+				Config:           strings.Replace(with(second), `provider "gantry" {`, login+hosts("terraform_data.login.output"), 1),
 				ConfigPlanChecks: showsPlan("upgrade_pack", "app (demo 1.1.0)"),
 				Check:            resource.TestCheckTypeSetElemNestedAttrs(cluster, "conditions.*", applied),
 			},
