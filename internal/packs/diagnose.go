@@ -2,19 +2,11 @@ package packs
 
 import (
 	"bufio"
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	releasev1 "helm.sh/helm/v4/pkg/release/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery"
@@ -24,31 +16,12 @@ import (
 	"k8s.io/client-go/restmapper"
 	"sigs.k8s.io/yaml"
 
-	"github.com/gantry/terraform-provider-gantry/internal/printable"
+	"github.com/gantry/terraform-provider-gantry/internal/readiness"
 )
-
-// The bounds of what is said of a release that does not become ready.
-const (
-	diagnosisTimeout = 15 * time.Second
-	maxObjects       = 3
-	maxEvents        = 3
-	maxLogLines      = 5
-	maxLine          = 300
-)
-
-// diagnosis asks the cluster why objects are not ready.
-type diagnosis struct {
-	ctx     context.Context //nolint:containedctx // it is as long as the diagnosis
-	clients kubernetes.Interface
-	dynamic dynamic.Interface
-	mapper  *restmapper.DeferredDiscoveryRESTMapper
-}
 
 // diagnose returns what the cluster says of the objects of a release that are not ready, in
 // whole sentences; empty where it says nothing.
 func (o *operation) diagnose(release *releasev1.Release) string {
-	ctx, cancel := context.WithTimeout(o.ctx, diagnosisTimeout)
-	defer cancel()
 	clients, err := kubernetes.NewForConfig(o.config)
 	if err != nil {
 		return ""
@@ -58,24 +31,22 @@ func (o *operation) diagnose(release *releasev1.Release) string {
 		return ""
 	}
 	cached := memory.NewMemCacheClient(discovery.NewDiscoveryClient(clients.Discovery().RESTClient()))
-	d := diagnosis{ctx: ctx, clients: clients, dynamic: dyn, mapper: restmapper.NewDeferredDiscoveryRESTMapper(cached)}
+	cluster := readiness.Cluster{Clients: clients, Dynamic: dyn, Mapper: restmapper.NewDeferredDiscoveryRESTMapper(cached)}
 
-	manifests := release.Manifest
+	said := cluster.Explain(o.ctx, objects(release.Manifest), o.namespace, readiness.KStatus)
+	var hooks string
 	for _, hook := range release.Hooks {
 		if hook.LastRun.Phase == releasev1.HookPhaseFailed || hook.LastRun.Phase == releasev1.HookPhaseRunning {
-			manifests += "\n---\n" + hook.Manifest
+			hooks += "\n---\n" + hook.Manifest
 		}
 	}
-	var said []string
-	for _, object := range objects(manifests) {
-		if words := d.object(object, o.namespace); words != "" {
-			said = append(said, words)
-		}
-		if len(said) == maxObjects {
-			break
-		}
-	}
-	return strings.Join(said, " ")
+	return strings.TrimSpace(said + " " + cluster.Explain(o.ctx, objects(hooks), o.namespace, judgeHook))
+}
+
+// judgeHook judges what a hook has made: unlike other Jobs, its one is waited for until it has
+// completed.
+func judgeHook(of *unstructured.Unstructured) readiness.Verdict {
+	return readiness.Judge(of, func() readiness.Classes { return readiness.Classes{} })
 }
 
 // objects are those of the documents that can be read.
@@ -92,146 +63,4 @@ func objects(manifests string) []*unstructured.Unstructured {
 			list = append(list, object)
 		}
 	}
-}
-
-// object says why one is not ready; empty: it is, or that is not known.
-func (d diagnosis) object(of *unstructured.Unstructured, namespace string) string {
-	gvk := of.GroupVersionKind()
-	mapping, err := d.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
-	if err != nil {
-		return ""
-	}
-	var client dynamic.ResourceInterface = d.dynamic.Resource(mapping.Resource)
-	name := of.GetKind() + " " + of.GetName()
-	if mapping.Scope.Name() == "namespace" {
-		if of.GetNamespace() != "" {
-			namespace = of.GetNamespace()
-		}
-		client = d.dynamic.Resource(mapping.Resource).Namespace(namespace)
-		name = of.GetKind() + " " + namespace + "/" + of.GetName()
-	}
-	have, err := client.Get(d.ctx, of.GetName(), metav1.GetOptions{})
-	if err != nil {
-		return ""
-	}
-	result, err := status.Compute(have)
-	if err != nil || result.Status == status.CurrentStatus {
-		return ""
-	}
-	words := fmt.Sprintf("%s is not ready (%s: %s).", name, result.Status, printable.Line(result.Message, maxLine))
-	if condition := falseCondition(have); condition != "" {
-		words += " Its condition " + condition + "."
-	}
-	if events := d.events(namespace, of.GetKind(), of.GetName()); len(events) > 0 {
-		words += " Its last events: " + strings.Join(events, "; ") + "."
-	}
-	for _, pod := range d.pods(have, namespace) {
-		if more := d.pod(pod); more != "" {
-			words += " " + more
-			break // the others are alike
-		}
-	}
-	return words
-}
-
-// falseCondition is the first condition that says what is wrong.
-func falseCondition(of *unstructured.Unstructured) string {
-	conditions, _, _ := unstructured.NestedSlice(of.Object, "status", "conditions")
-	for _, entry := range conditions {
-		c, _ := entry.(map[string]any)
-		kind, _ := c["type"].(string)
-		bad := c["status"] == "False"
-		if kind == "Failed" || kind == "ReplicaFailure" || strings.HasSuffix(kind, "Pressure") {
-			bad = c["status"] == "True"
-		}
-		if bad {
-			reason, _ := c["reason"].(string)
-			message, _ := c["message"].(string)
-			return fmt.Sprintf("%s is %v: %s", kind, c["status"], printable.Line(strings.Trim(reason+": "+message, ": ."), maxLine))
-		}
-	}
-	return ""
-}
-
-// events are the last ones of an object.
-func (d diagnosis) events(namespace, kind, name string) []string {
-	list, err := d.clients.CoreV1().Events(namespace).List(d.ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.kind=" + kind + ",involvedObject.name=" + name,
-	})
-	if err != nil {
-		return nil
-	}
-	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
-	var said []string
-	for _, e := range list.Items[max(0, len(list.Items)-maxEvents):] {
-		said = append(said, printable.Line(e.Reason+": "+strings.TrimSuffix(e.Message, "."), maxLine))
-	}
-	return said
-}
-
-// pods are those of a workload that are not ready.
-func (d diagnosis) pods(of *unstructured.Unstructured, namespace string) []corev1.Pod {
-	labels, found, _ := unstructured.NestedStringMap(of.Object, "spec", "selector", "matchLabels")
-	options := metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: labels})}
-	switch {
-	case of.GetKind() == "Pod":
-		options = metav1.ListOptions{FieldSelector: "metadata.name=" + of.GetName()}
-	case !found || len(labels) == 0:
-		return nil
-	}
-	list, err := d.clients.CoreV1().Pods(namespace).List(d.ctx, options)
-	if err != nil {
-		return nil
-	}
-	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool {
-		return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		})
-	})
-}
-
-// pod says what a pod waits for, and what its containers have printed last.
-func (d diagnosis) pod(pod corev1.Pod) string {
-	var parts []string
-	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if w := c.State.Waiting; w != nil {
-			parts = append(parts, printable.Line(c.Name+" waits: "+strings.Trim(w.Reason+": "+w.Message, ": ."), maxLine))
-		}
-	}
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			parts = append(parts, printable.Line("it is not scheduled: "+strings.TrimSuffix(c.Message, "."), maxLine))
-		}
-	}
-	parts = append(parts, d.events(pod.Namespace, "Pod", pod.Name)...)
-	words := fmt.Sprintf("Its pod %s is %s", pod.Name, pod.Status.Phase)
-	if len(parts) > 0 {
-		words += ": " + strings.Join(parts, "; ")
-	}
-	words += "."
-	if log := d.log(pod); log != "" {
-		words += "\nThe last lines of its log:\n" + log + "\n"
-	}
-	return words
-}
-
-// log are the last lines of the container that has ended, or of the first one.
-func (d diagnosis) log(pod corev1.Pod) string {
-	lines := int64(maxLogLines)
-	options := &corev1.PodLogOptions{TailLines: &lines}
-	for _, c := range pod.Status.ContainerStatuses {
-		if c.RestartCount > 0 {
-			options.Container = c.Name
-			options.Previous = c.State.Running == nil
-			break
-		}
-	}
-	if options.Container == "" && len(pod.Spec.Containers) > 0 {
-		options.Container = pod.Spec.Containers[0].Name
-	}
-	raw, err := d.clients.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).DoRaw(d.ctx)
-	if err != nil {
-		return ""
-	}
-	return printable.Tail(string(bytes.TrimSpace(raw)), maxWords)
 }
