@@ -103,7 +103,7 @@ func fromNode(n *corev1.Node) model.KubeNode {
 		node.VM = vm
 	}
 	_, node.ControlPlane = n.Labels[controlPlaneLabel]
-	node.Ready, node.Reason = readiness(n)
+	node.Ready, node.Reason = nodeReady(n)
 	node.Problems = problems(n)
 	if end, err := time.Parse(time.RFC3339, n.Annotations[bootstrap.CertificatesExpire]); err == nil {
 		node.CertificatesExpire = end
@@ -154,8 +154,8 @@ func problems(n *corev1.Node) []string {
 	return all
 }
 
-// readiness returns the condition Ready. A new node has none yet.
-func readiness(n *corev1.Node) (ready bool, reason string) {
+// nodeReady returns the condition Ready. A new node has none yet.
+func nodeReady(n *corev1.Node) (ready bool, reason string) {
 	for _, c := range n.Status.Conditions {
 		if c.Type != corev1.NodeReady {
 			continue

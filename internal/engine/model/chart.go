@@ -139,6 +139,9 @@ type AppliedPack struct {
 	// Inventory says that the cluster has an inventory of the objects of its manifests. A
 	// pack of manifests that an older Gantry applied has none.
 	Inventory bool `json:",omitempty"`
+	// NotReady says that its objects were waited for and that no run has seen them ready since they
+	// were applied.
+	NotReady bool `json:",omitempty"`
 	// KeepObjects is as in the pack, and Layer is its layer: a pack of manifests that is taken
 	// out is judged by them.
 	KeepObjects bool   `json:",omitempty"`

@@ -86,6 +86,15 @@ type ManifestsAPI interface {
 	// left to others, and returns them as they are known from then on. What the API refuses, and
 	// what has changed again after it was set back, is returned as held, and is no error.
 	SetBack(ctx context.Context, m PackManifests, only []ObjectRef) (objects []PackObject, held []Drift, err error)
+	// NotReady returns those of a pack's objects that are not ready by kstatus, or missing: one call
+	// for each fifty of a kind that can be not ready and have the marks, at most one for each other
+	// object, one more where claims for volumes are unbound, and a few to learn which kinds there are.
+	// A Job that has been done and deleted as its manifest says is ready.
+	NotReady(ctx context.Context, m PackManifests) ([]NotReady, error)
+	// Explain returns what the cluster says of the first of these objects: their condition, their last
+	// events and the last lines of the log of a pod, in whole sentences; empty where it says nothing.
+	// It is a few calls.
+	Explain(ctx context.Context, objects []NotReady) string
 	// DeleteObject deletes an object that has the marks of the owner, unless it is protected,
 	// and waits for nothing: it is called again until the object is gone or stays. It is one
 	// call or two, and a few more where the kind is not served or is that of definitions.

@@ -35,6 +35,10 @@ type Pack struct {
 	KeepObjects bool
 	// IgnoresDrift has no one look whether its objects are as the last apply has left them.
 	IgnoresDrift bool
+	// Wait has the objects of its manifests be ready within WaitTimeout before what comes after it
+	// begins. Those of a chart have their own.
+	Wait        bool
+	WaitTimeout time.Duration
 	// Await is what has to become available for the pack to count as applied; nil:
 	// nothing.
 	Await *Deployment

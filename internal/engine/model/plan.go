@@ -165,7 +165,8 @@ func (p *Plan) First() string {
 // become unnecessary since are no reason to stop, and of deleting a node whose VM
 // is gone meanwhile, removing the lost node or releasing its address is what is left. The
 // tags of all VMs are given once or several times, by how many stages there are. How many objects
-// of a pack are set back changes all the time, and is no other change.
+// of a pack are set back changes all the time, and is no other change. To wait for a pack changes
+// nothing.
 func (p *Plan) Unseen(shown []Change) []Change {
 	left := map[Change]int{}
 	for _, change := range shown {
@@ -177,6 +178,9 @@ func (p *Plan) Unseen(shown []Change) []Change {
 		rest := covered.Action == ActionRemoveLostNode || covered.Action == ActionReleaseAddress
 		if rest && left[covered] == 0 {
 			covered.Action = ActionDeleteNode
+		}
+		if change.Action == ActionWaitForPack {
+			continue // it changes nothing
 		}
 		if left[covered] == 0 {
 			unseen = append(unseen, change)

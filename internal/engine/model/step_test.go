@@ -58,6 +58,7 @@ var steps = []struct {
 	{model.PlaceNodes{ComputeCluster: "ClusterComputeResource:domain-c1", Name: "cluster-a"}, "place_nodes cluster-a"},
 	{model.BindAdmins{Cluster: "c"}, "bind_administrators c"},
 	{model.ApplyPack{Pack: model.Pack{Name: "cni"}}, "apply_pack cni"},
+	{model.WaitForPack{Pack: model.Pack{Name: "cni"}}, "wait_for_pack cni"},
 	{model.InstallPack{Pack: chartPack}, "install_pack app (demo 1.0.0)"},
 	{model.UpgradePack{Pack: chartPack}, "upgrade_pack app (demo 1.0.0)"},
 	{model.WriteCredentials{Pack: withLogin}, "write_credentials csi (storage/login)"},

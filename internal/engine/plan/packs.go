@@ -15,8 +15,14 @@ func packStages(v view) (network, others []model.Stage) {
 		return nil, nil
 	}
 	network = uninstallStages(v)
+	var waits []model.Step
 	for i, pack := range v.spec.Packs {
 		steps := packSteps(v, pack, i)
+		if pack.BeforeWorkers() {
+			var own []model.Step
+			steps, own = partitionWaits(pack, steps)
+			waits = append(waits, own...)
+		}
 		if len(steps) == 0 {
 			continue
 		}
@@ -26,13 +32,33 @@ func packStages(v view) (network, others []model.Stage) {
 			OnFailure: model.SkipRollouts,
 			Steps:     steps,
 		}
-		if pack.Layer == model.LayerCNI || pack.Layer == model.LayerCPI {
+		if pack.BeforeWorkers() {
 			network = append(network, stage)
 		} else {
 			others = append(others, stage)
 		}
 	}
+	if len(waits) > 0 {
+		wait := model.Stage{Name: "packs of nodes", Parallel: true, Rollout: v.upgrades(), OnFailure: model.SkipRollouts, Steps: waits}
+		others = append([]model.Stage{wait}, others...)
+	}
 	return network, others
+}
+
+// partitionWaits separates from the steps of a pack that is applied before the workers join what
+// waits for its objects, which comes after: some of them may have no node before.
+func partitionWaits(pack model.Pack, steps []model.Step) (now, later []model.Step) {
+	for _, step := range steps {
+		_, applies := step.(model.ApplyPack)
+		_, waits := step.(model.WaitForPack)
+		if !waits {
+			now = append(now, step)
+		}
+		if waits || applies && pack.Wait {
+			later = append(later, model.WaitForPack{Pack: pack})
+		}
+	}
+	return now, later
 }
 
 // packSteps are what is done about one: its credentials are there before it, and go after it
@@ -59,6 +85,8 @@ func packSteps(v view, pack model.Pack, position int) []model.Step {
 	case pack.Applied(have) && !v.objectsDiffer(pack):
 		if drift := v.drift(pack); drift.SetsBack() > 0 {
 			before = append(before, driftStep(pack, position, drift))
+		} else if pack.WaitsAgain(have) {
+			before = append(before, model.WaitForPack{Pack: pack})
 		}
 		return append(before, after...)
 	}

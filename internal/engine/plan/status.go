@@ -286,11 +286,23 @@ func packsCondition(spec *model.ClusterSpec, facts *model.Facts) model.Condition
 	if !facts.API.Answered() {
 		return model.Condition{Type: kind, Status: model.ConditionUnknown, Reason: "APIUnknown"}
 	}
-	var left []string
+	var left, waiting []string
 	for _, pack := range spec.Packs {
-		if have := facts.API.Packs[pack.Name]; !pack.Applied(have) || !pack.CredentialsApplied(have) {
+		have := facts.API.Packs[pack.Name]
+		switch {
+		case !pack.Applied(have) || !pack.CredentialsApplied(have):
 			left = append(left, pack.Name)
+		case pack.WaitsAgain(have):
+			waiting = append(waiting, pack.Name)
 		}
 	}
-	return condition(kind, len(left) == 0, "AllApplied", "NotApplied", "Not applied: "+model.Listed(left))
+	notReady := "Not ready: " + model.Listed(waiting)
+	if len(left) == 0 {
+		return condition(kind, len(waiting) == 0, "AllApplied", "NotReady", notReady)
+	}
+	message := "Not applied: " + model.Listed(left)
+	if len(waiting) > 0 {
+		message += ". " + notReady
+	}
+	return condition(kind, false, "", "NotApplied", message)
 }

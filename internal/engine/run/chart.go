@@ -71,12 +71,23 @@ func (r *Runner) noteBegun(ctx context.Context, name string, have model.AppliedP
 	return r.storeImportData(ctx)
 }
 
-// dependencies is an error where a pack that has to be there before another one is not.
+// dependencies is an error where a pack that has to be there before another one is not: one that it
+// depends on, or, in this run, one of an earlier layer.
 func (r *Runner) dependencies(pack model.Pack) error {
+	for _, other := range r.Spec.Packs {
+		if other.EarlierLayer(pack) && r.packs.hasFailed(other.Name) {
+			return fmt.Errorf("the pack %s of the layer %s, which comes before the layer %s, is not applied or not ready",
+				other.Name, other.Layer, pack.Layer)
+		}
+	}
 	for _, name := range pack.DependsOn {
 		i := slices.IndexFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Name == name })
-		if i >= 0 && !r.Spec.Packs[i].Applied(r.packs.get(name)) {
+		switch {
+		case i < 0:
+		case !r.Spec.Packs[i].Applied(r.packs.get(name)):
 			return fmt.Errorf("it depends on the pack %s, which is not applied", name)
+		case r.packs.hasFailed(name):
+			return fmt.Errorf("it depends on the pack %s, which is not ready", name)
 		}
 	}
 	return nil

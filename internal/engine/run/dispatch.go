@@ -52,7 +52,8 @@ func (r *Runner) dispatch(ctx context.Context, step model.Step) error {
 		return r.updateAddon(ctx, s)
 	case model.RewriteSecrets:
 		return r.rewriteSecrets(ctx, s)
-	case model.ApplyPack, model.InstallPack, model.UpgradePack, model.UninstallPack, model.WriteCredentials, model.DeleteCredentials:
+	case model.ApplyPack, model.InstallPack, model.UpgradePack, model.UninstallPack, model.WriteCredentials, model.DeleteCredentials,
+		model.WaitForPack:
 		return r.changePack(ctx, step)
 	case model.StoreImportData:
 		return nil // Finish does it, after every apply

@@ -61,12 +61,13 @@ func (r *Runner) applyPack(ctx context.Context, pack model.Pack, position int) e
 	if err := r.pruneObjects(ctx, api, pack, *inventory); err != nil {
 		return err
 	}
-	if err := writeInventory(ctx, api, pack.Name, model.Inventory{Cluster: r.Spec.ID, Objects: applied}); err != nil {
+	is := model.Inventory{Cluster: r.Spec.ID, Objects: applied}
+	if err := writeInventory(ctx, api, pack.Name, is); err != nil {
 		return err
 	}
 	now.Hash = pack.Hash()
 	r.packs.set(pack.Name, now)
-	return nil
+	return r.waitAfterApply(ctx, api, pack, is)
 }
 
 func (r *Runner) owner(pack string) model.PackOwner {

@@ -16,6 +16,24 @@ type appliedPacks struct {
 	packs map[string]model.AppliedPack
 	// removed are those that this run has uninstalled.
 	removed map[string]bool
+	// failed are those that this run could not apply, or that were not ready in time.
+	failed map[string]bool
+}
+
+// fail notes that a pack could not be applied, or was not ready in time.
+func (a *appliedPacks) fail(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failed == nil {
+		a.failed = map[string]bool{}
+	}
+	a.failed[name] = true
+}
+
+func (a *appliedPacks) hasFailed(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failed[name]
 }
 
 // set notes what was applied of a pack, whose credentials are another matter.
@@ -111,13 +129,15 @@ func (r *Runner) changePack(ctx context.Context, step model.Step) error {
 	switch s := step.(type) {
 	case model.ApplyPack:
 		if len(s.SetsBack) > 0 {
-			return r.setBack(ctx, s)
+			return r.noteFailure(s.Pack, r.setBack(ctx, s))
 		}
-		return r.applyPack(ctx, s.Pack, s.Position)
+		return r.noteFailure(s.Pack, r.applyPack(ctx, s.Pack, s.Position))
+	case model.WaitForPack:
+		return r.noteFailure(s.Pack, r.waitForPack(ctx, s.Pack))
 	case model.InstallPack:
-		return r.releasePack(ctx, s.Pack, s.Position)
+		return r.noteFailure(s.Pack, r.releasePack(ctx, s.Pack, s.Position))
 	case model.UpgradePack:
-		return r.releasePack(ctx, s.Pack, s.Position)
+		return r.noteFailure(s.Pack, r.releasePack(ctx, s.Pack, s.Position))
 	case model.UninstallPack:
 		return r.uninstallPack(ctx, s)
 	case model.WriteCredentials:
@@ -127,6 +147,14 @@ func (r *Runner) changePack(ctx context.Context, step model.Step) error {
 	default:
 		return fmt.Errorf("unknown step %T", step)
 	}
+}
+
+// noteFailure notes which pack has failed, for those that need it.
+func (r *Runner) noteFailure(pack model.Pack, err error) error {
+	if err != nil {
+		r.packs.fail(pack.Name)
+	}
+	return err
 }
 
 // waitAvailable waits for the deployment of a pack. A pack that is applied and does

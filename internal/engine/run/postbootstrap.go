@@ -146,10 +146,16 @@ func (e *CommandError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// stops reports whether a failure of a step keeps others from being begun.
-func stops(err error) bool {
+// endsStage reports whether a failure of a step keeps the others of its stage from being begun.
+func endsStage(err error) bool {
 	var command *CommandError
 	return !errors.As(err, &command)
+}
+
+// stops reports whether a failure of a step keeps rollouts from being begun.
+func stops(err error) bool {
+	var waited *NotReadyError
+	return endsStage(err) && !errors.As(err, &waited)
 }
 
 // othersServe reports whether a node is of a control plane that has others now: those that

@@ -74,6 +74,7 @@ type Runner struct {
 	warnings  warnings
 	remnants  remnants
 	leaving   leaving
+	silence   silence
 	departed  departed
 	made      made
 	vms       sync.Map // the reference of each VM that it makes, by node
@@ -154,13 +155,14 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		if len(errs) == 0 {
 			continue
 		}
-		if stage.Rollout {
+		stopped := slices.ContainsFunc(errs, stops)
+		if stage.Rollout && stopped {
 			left = append(left, rest...)
 		}
 		if stage.OnFailure == model.Stop {
 			break
 		}
-		rollouts = rollouts && (stage.OnFailure != model.SkipRollouts || !slices.ContainsFunc(errs, stops))
+		rollouts = rollouts && (stage.OnFailure != model.SkipRollouts || !stopped)
 	}
 	if len(left) > 0 {
 		failed = append(failed, rolloutStopped(left))
@@ -191,7 +193,7 @@ func oneByOne(steps []model.Step, run func(model.Step) error) (failed []error, l
 			continue
 		}
 		failed = append(failed, err)
-		if stops(err) {
+		if endsStage(err) {
 			return failed, steps[i+1:]
 		}
 	}

@@ -49,7 +49,10 @@ func (r *Runner) setBack(ctx context.Context, s model.ApplyPack) error {
 		return err
 	}
 	r.tellHeld(ctx, s.Pack.Name, held)
-	return r.waitAvailable(ctx, api, s.Pack.Await)
+	if err := r.waitAvailable(ctx, api, s.Pack.Await); err != nil {
+		return err
+	}
+	return r.waitAfterApply(ctx, api, s.Pack, *inventory)
 }
 
 // shared are objects of a pack with which of them other packs have, too.
