@@ -85,7 +85,8 @@ func (s *Store) environment(pod *Object) map[string]string {
 	return env
 }
 
-// log serves what a container has printed. Only agents that end print anything.
+// log serves what a container has printed: only agents that end, and programs that are played, print
+// anything.
 func (r *request) log(w http.ResponseWriter) error {
 	a := attributes{verb: "get", resource: "pods/log", namespace: r.namespace, name: r.name}
 	if !r.store.allowed(r.user, a) {
@@ -99,6 +100,10 @@ func (r *request) log(w http.ResponseWriter) error {
 		return apierrors.NewBadRequest(fmt.Sprintf("pod %s does not have a host assigned", r.name))
 	}
 	w.Header().Set("Content-Type", "text/plain")
-	_, _ = w.Write([]byte(r.store.agentLog(pod)))
+	printed := r.store.agentLog(pod)
+	if ran := programOf(pod); printed == "" && textAt(pod, "status", "phase") != "Pending" {
+		printed = ran.output
+	}
+	_, _ = w.Write([]byte(printed))
 	return nil
 }

@@ -100,6 +100,7 @@ func (p *pass) run() {
 	p.refresh()
 	p.schedule()
 	p.refresh()
+	p.bindClaims()
 	p.runKubelets()
 	p.runNodes()
 	p.runCloudController()

@@ -20,6 +20,10 @@ func immutable(of schema.GroupResource, old, next *Object) field.ErrorList {
 				all = append(all, field.Forbidden(field.NewPath(name), "field is immutable when `immutable` is set"))
 			}
 		}
+	case Jobs:
+		if template := at(next, "spec", "template"); !reflect.DeepEqual(at(old, "spec", "template"), template) {
+			all = append(all, field.Invalid(field.NewPath("spec", "template"), template, "field is immutable"))
+		}
 	case Deployments, DaemonSets, StatefulSets:
 		if selector := at(next, "spec", "selector"); !reflect.DeepEqual(at(old, "spec", "selector"), selector) {
 			all = append(all, field.Invalid(field.NewPath("spec", "selector"), selector, "field is immutable"))

@@ -147,15 +147,22 @@ func (p *pass) runKubelets() {
 				}
 			case kubelet.fails(pod) != "":
 				p.failPod(pod, kubelet.fails(pod))
+			case over(pod):
+			case p.ended(pod) && ofJob(pod):
+				p.end(pod)
 			case p.ended(pod):
 				p.crash(pod, errors.New("back-off restarting failed container"))
-			case !ready(pod) && textAt(pod, "status", "phase") != "Succeeded":
+			case !ready(pod):
 				hostNetwork, _ := at(pod, "spec", "hostNetwork").(bool)
 				switch {
-				case !hostNetwork && !p.networks[node], !p.volumesReady(pod), kubelet.starts(pod):
+				case !hostNetwork && !p.networks[node], !p.volumesReady(pod), !p.bound(pod), kubelet.starts(pod):
+				case unprobed(pod) && running(pod):
 				case kubelet.pull(pod) != nil:
 					p.backOff(pod, kubelet.pull(pod))
 				case p.refused(pod): // it waits to be restarted
+				case exits(pod) != nil:
+					p.starting(pod)
+					p.crash(pod, exits(pod))
 				default:
 					p.starting(pod)
 					p.startPod(pod, kubelet, hostNetwork, index)
@@ -245,7 +252,7 @@ func (p *pass) startPod(pod *Object, kubelet Kubelet, hostNetwork bool, index in
 		ip = fmt.Sprintf("100.64.%d.%d", index/250%250, index%250+1) // no client connects to a pod here
 	}
 	p.changePod(pod, func(o *Object) {
-		if owner := metav1.GetControllerOf(o); owner != nil && owner.Kind == "Job" {
+		if ofJob(o) && !programOf(o).ends {
 			set(o, "Succeeded", "status", "phase")
 			return
 		}
@@ -265,6 +272,11 @@ func (p *pass) startPod(pod *Object, kubelet Kubelet, hostNetwork bool, index in
 		set(o, containers, "status", "containerStatuses")
 		for _, kind := range []string{"PodScheduled", "Initialized", "ContainersReady", "Ready"} {
 			p.setCondition(o, kind, "True", "", "")
+		}
+		if unprobed(o) {
+			for _, kind := range []string{"ContainersReady", "Ready"} {
+				p.setCondition(o, kind, "False", "ContainersNotReady", "containers with unready status")
+			}
 		}
 	})
 }

@@ -19,10 +19,12 @@ const (
 type readiness struct {
 	since map[types.UID]time.Time // when a pod was first seen Ready
 	ends  map[types.UID]time.Time // when the container of a pod that is Ready ends
+	// progress is that of Deployments; those that are gone are few.
+	progress map[types.UID]progress
 }
 
 func newReadiness() *readiness {
-	return &readiness{since: map[types.UID]time.Time{}, ends: map[types.UID]time.Time{}}
+	return &readiness{since: map[types.UID]time.Time{}, ends: map[types.UID]time.Time{}, progress: map[types.UID]progress{}}
 }
 
 // observe takes down which pods are Ready, and forgets those that are gone.
@@ -69,10 +71,10 @@ func (p *pass) ended(pod *Object) bool {
 	return !time.Now().Before(end)
 }
 
-// refused reports whether a pod is that of an agent which has ended, and would again.
+// refused reports whether a pod is that of an agent, or a program, which has ended, and would again.
 func (p *pass) refused(pod *Object) bool {
 	_, ended := p.readiness.ends[pod.GetUID()]
-	return ended && p.agentLog(pod) != ""
+	return ended && (p.agentLog(pod) != "" || programOf(pod).ends)
 }
 
 // starting takes down when the container of a pod will end that starts now.
@@ -80,6 +82,8 @@ func (p *pass) starting(pod *Object) {
 	delete(p.readiness.ends, pod.GetUID())
 	if p.agentLog(pod) != "" {
 		p.readiness.ends[pod.GetUID()] = time.Now().Add(lifeOfRefused)
+	} else if ran := programOf(pod); ran.ends {
+		p.readiness.ends[pod.GetUID()] = time.Now().Add(ran.lasts)
 	}
 }
 

@@ -26,12 +26,7 @@ func (p *pass) runWorkloads() {
 		p.scale(w, w.object, owned[w.object.GetUID()], func(i int) string { return fmt.Sprintf("%s-%d", w.object.GetName(), i) })
 	})
 	p.each(DaemonSets, func(w workload) { p.spread(w, owned[w.object.GetUID()]) })
-	p.each(Jobs, func(w workload) {
-		w.replicas = 1
-		if textAt(w.object, "status", "completionTime") == "" {
-			p.scale(w, w.object, owned[w.object.GetUID()], func(int) string { return w.object.GetName() + "-" + rand.String(5) })
-		}
-	})
+	p.each(Jobs, func(w workload) { p.runJob(w, owned[w.object.GetUID()]) })
 }
 
 func (p *pass) each(r schema.GroupResource, do func(workload)) {
@@ -43,9 +38,12 @@ func (p *pass) each(r schema.GroupResource, do func(workload)) {
 	}
 }
 
+// setName is the name of the ReplicaSet of a Deployment's present template.
+func (w workload) setName() string { return w.object.GetName() + "-" + w.hash }
+
 // replicaSet returns the ReplicaSet of a Deployment's present template.
 func (p *pass) replicaSet(w workload) *Object {
-	name := w.object.GetName() + "-" + w.hash
+	name := w.setName()
 	if current, err := p.Get(ReplicaSets, w.object.GetNamespace(), name); err == nil {
 		return current
 	}
@@ -72,7 +70,7 @@ func (p *pass) scale(w workload, owner *Object, pods []*Object, name func(i int)
 		if pod.GetDeletionTimestamp() != nil {
 			continue
 		}
-		if alive >= w.replicas || pod.GetLabels()["pod-template-hash"] != w.hash {
+		if alive >= w.replicas || !w.onDelete && pod.GetLabels()["pod-template-hash"] != w.hash {
 			p.drop(Pods, pod)
 			continue
 		}
@@ -102,7 +100,7 @@ func (p *pass) spread(w workload, pods []*Object) {
 	have := map[string]*Object{}
 	for _, pod := range pods {
 		node := textAt(pod, "spec", "nodeName")
-		if have[node] != nil || pod.GetLabels()["pod-template-hash"] != w.hash {
+		if have[node] != nil || !w.onDelete && pod.GetLabels()["pod-template-hash"] != w.hash {
 			p.drop(Pods, pod)
 			continue
 		}
@@ -146,19 +144,24 @@ func (p *pass) tallies() map[types.UID]*tally {
 	all, _ := p.List(Pods, "")
 	sets, _ := p.List(ReplicaSets, "")
 	minReady := p.minReadySeconds(sets)
+	hashes := map[types.UID]string{}
+	for _, r := range []schema.GroupResource{StatefulSets, DaemonSets} {
+		p.each(r, func(w workload) { hashes[w.object.GetUID()] = w.hash })
+	}
 	for _, pod := range all {
 		owner := metav1.GetControllerOf(pod)
 		if owner == nil || terminating(pod) {
 			continue
 		}
 		one := tally{all: 1}
-		if ready(pod) || textAt(pod, "status", "phase") == "Succeeded" {
+		if ready(pod) {
 			one.up = 1
 		}
 		if p.available(pod, minReady[owner.UID]) {
 			one.available = 1
 		}
-		of(owner.UID).add(one, true)
+		hash, known := hashes[owner.UID]
+		of(owner.UID).add(one, !known || pod.GetLabels()["pod-template-hash"] == hash)
 	}
 	current := map[string]bool{}
 	p.each(Deployments, func(w workload) { current[w.object.GetNamespace()+"/"+w.object.GetName()+"-"+w.hash] = true })
@@ -187,8 +190,11 @@ func (p *pass) minReadySeconds(sets []*Object) map[types.UID]int {
 // workloadStatus writes what became of the pods.
 func (p *pass) workloadStatus() {
 	counts := p.tallies()
-	for _, r := range []schema.GroupResource{Deployments, StatefulSets, DaemonSets, Jobs} {
+	for _, r := range []schema.GroupResource{Deployments, StatefulSets, DaemonSets} {
 		p.each(r, func(w workload) {
+			if r == DaemonSets {
+				w.replicas = p.desired(w)
+			}
 			_, _ = p.Change(r, w.object.GetNamespace(), w.object.GetName(), func(o *Object) error {
 				have := counts[o.GetUID()]
 				if have == nil {
@@ -216,17 +222,11 @@ func (p *pass) report(o *Object, r schema.GroupResource, want int64, have tally)
 	switch r {
 	case DaemonSets:
 		for name, n := range map[string]int64{
-			"desiredNumberScheduled": have.all, "currentNumberScheduled": have.all, "updatedNumberScheduled": have.all,
-			"numberReady": have.up, "numberAvailable": have.available, "numberUnavailable": have.all - have.available,
+			"desiredNumberScheduled": want, "currentNumberScheduled": have.all, "updatedNumberScheduled": have.updated,
+			"numberReady": have.up, "numberAvailable": have.available, "numberUnavailable": max(0, want-have.available),
 			"numberMisscheduled": 0,
 		} {
 			set(o, n, "status", name)
-		}
-	case Jobs:
-		if have.up > 0 && textAt(o, "status", "completionTime") == "" {
-			set(o, p.now().UTC().Format("2006-01-02T15:04:05Z"), "status", "completionTime")
-			set(o, int64(1), "status", "succeeded")
-			p.setCondition(o, "Complete", "True", "CompletionsReached", "")
 		}
 	default:
 		for name, n := range map[string]int64{
@@ -236,16 +236,39 @@ func (p *pass) report(o *Object, r schema.GroupResource, want int64, have tally)
 			set(o, n, "status", name)
 		}
 		if r == Deployments {
-			if _, unavailable := deploymentStrategy(o, int(want)); have.available >= want-int64(unavailable) {
-				p.setCondition(o, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
-			} else {
-				p.setCondition(o, "Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
-			}
-			progress := "ReplicaSetUpdated"
-			if have.updated == want && have.all == want && have.available == want {
-				progress = "NewReplicaSetAvailable"
-			}
-			p.setCondition(o, "Progressing", "True", progress, "")
+			p.reportDeployment(o, want, have)
+		} else {
+			reportStatefulSet(o, want, have)
 		}
 	}
+}
+
+// desired is on how many nodes a DaemonSet is to have a pod.
+func (p *pass) desired(w workload) int {
+	count := 0
+	probe := w.pod("probe", w.object)
+	for _, n := range p.nodes {
+		if p.fits(probe, n, true) {
+			count++
+		}
+	}
+	return count
+}
+
+// reportStatefulSet says of which revision the pods are: of the former one until all are updated.
+func reportStatefulSet(o *Object, want int64, have tally) {
+	w, ok := readWorkload(o)
+	if !ok {
+		return
+	}
+	revision := o.GetName() + "-" + w.hash
+	set(o, revision, "status", "updateRevision")
+	if textAt(o, "status", "currentRevision") == "" || have.updated == want && have.all == want && have.up == want {
+		set(o, revision, "status", "currentRevision")
+	}
+	current := have.all - have.updated
+	if textAt(o, "status", "currentRevision") == revision {
+		current = have.all
+	}
+	set(o, current, "status", "currentReplicas")
 }

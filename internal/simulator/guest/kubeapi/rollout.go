@@ -14,6 +14,9 @@ import (
 // rollout is the Deployment controller: pods of a new template come within maxSurge, and
 // those of others go within maxUnavailable.
 func (p *pass) rollout(w workload, owned map[types.UID][]*Object) {
+	if _, err := p.Get(ReplicaSets, w.object.GetNamespace(), w.setName()); err != nil && w.paused {
+		return
+	}
 	current := p.replicaSet(w)
 	var fresh, old []*Object
 	sets, _ := p.List(ReplicaSets, w.object.GetNamespace())

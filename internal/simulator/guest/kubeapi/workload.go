@@ -22,13 +22,21 @@ type workload struct {
 	hash     string
 	// minReadySeconds is how long a pod has to be Ready before it counts as available.
 	minReadySeconds int
+	// onDelete has pods of former templates stay until they are deleted.
+	onDelete bool
+	// paused has a Deployment do nothing about a new template.
+	paused bool
 }
 
 func readWorkload(o *Object) (workload, bool) {
 	var doc struct {
 		Spec struct {
-			Replicas *int32                 `json:"replicas"`
-			MinReady int32                  `json:"minReadySeconds"`
+			Replicas *int32 `json:"replicas"`
+			MinReady int32  `json:"minReadySeconds"`
+			Paused   bool   `json:"paused"`
+			Update   struct {
+				Type string `json:"type"`
+			} `json:"updateStrategy"`
 			Selector *metav1.LabelSelector  `json:"selector"`
 			Template corev1.PodTemplateSpec `json:"template"`
 		} `json:"spec"`
@@ -38,6 +46,8 @@ func readWorkload(o *Object) (workload, bool) {
 		return workload{}, false
 	}
 	w := workload{object: o, replicas: 1, template: doc.Spec.Template, minReadySeconds: int(doc.Spec.MinReady)}
+	w.onDelete = doc.Spec.Update.Type == "OnDelete"
+	w.paused = doc.Spec.Paused
 	if doc.Spec.Replicas != nil {
 		w.replicas = int(*doc.Spec.Replicas)
 	}
