@@ -16,6 +16,12 @@ var coreEvents = schema.GroupResource{Resource: "events"}
 // defaultBackoffLimit is how many pods of a Job may fail before it does.
 const defaultBackoffLimit = 6
 
+// Why a Job has failed.
+const (
+	backoffReason  = "BackoffLimitExceeded"
+	backoffMessage = "Job has reached the specified backoff limit"
+)
+
 // runJob is the Job controller, of Jobs of one pod: one that fails is made anew until the Job fails.
 func (p *pass) runJob(w workload, pods []*Object) {
 	var job batchv1.Job
@@ -56,6 +62,9 @@ func (p *pass) runJob(w workload, pods []*Object) {
 		p.reportJob(o, suspended, active, succeeded, failed, limit)
 		return nil
 	})
+	if succeeded == 0 && failed > limit {
+		p.tell(w.object, backoffReason, backoffMessage)
+	}
 	p.expire(w.object, job)
 }
 
@@ -94,9 +103,7 @@ func (p *pass) reportJob(o *Object, suspended bool, active, succeeded, failed, l
 		set(o, now, "status", "completionTime")
 		p.setCondition(o, "Complete", "True", "CompletionsReached", "")
 	case succeeded == 0 && failed > limit:
-		const message = "Job has reached the specified backoff limit"
-		p.setCondition(o, "Failed", "True", "BackoffLimitExceeded", message)
-		p.tell(o, "BackoffLimitExceeded", message)
+		p.setCondition(o, "Failed", "True", backoffReason, backoffMessage)
 	}
 }
 
@@ -110,10 +117,14 @@ func (p *pass) expire(o *Object, job batchv1.Job) {
 
 // tell posts a warning about an object, once.
 func (p *pass) tell(about *Object, reason, message string) {
+	name := about.GetName() + "." + reason
+	if _, err := p.Get(coreEvents, about.GetNamespace(), name); err == nil {
+		return
+	}
 	now := metav1.NewTime(p.now())
 	event := mustObject(&corev1.Event{
 		TypeMeta:       metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
-		ObjectMeta:     metav1.ObjectMeta{Namespace: about.GetNamespace(), Name: about.GetName() + "." + reason},
+		ObjectMeta:     metav1.ObjectMeta{Namespace: about.GetNamespace(), Name: name},
 		InvolvedObject: corev1.ObjectReference{Kind: about.GetKind(), Namespace: about.GetNamespace(), Name: about.GetName(), UID: about.GetUID()},
 		Reason:         reason,
 		Message:        message,
@@ -122,5 +133,5 @@ func (p *pass) tell(about *Object, reason, message string) {
 		LastTimestamp:  now,
 		Count:          1,
 	})
-	_, _ = p.Create(coreEvents, event) // it is there already otherwise
+	_, _ = p.Create(coreEvents, event)
 }

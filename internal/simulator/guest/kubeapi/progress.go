@@ -19,6 +19,7 @@ func (p *pass) reportDeployment(o *Object, want int64, have tally) {
 	if !ok {
 		return
 	}
+	set(o, max(0, want-have.available), "status", "unavailableReplicas")
 	if _, unavailable := deploymentStrategy(o, int(want)); have.available >= want-int64(unavailable) && !w.paused {
 		p.setCondition(o, "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
 	} else {

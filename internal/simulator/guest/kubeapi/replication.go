@@ -231,7 +231,6 @@ func (p *pass) report(o *Object, r schema.GroupResource, want int64, have tally)
 	default:
 		for name, n := range map[string]int64{
 			"replicas": have.all, "updatedReplicas": have.updated, "readyReplicas": have.up, "availableReplicas": have.available,
-			"unavailableReplicas": max(0, want-have.available),
 		} {
 			set(o, n, "status", name)
 		}
