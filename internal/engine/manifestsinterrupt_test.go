@@ -54,6 +54,14 @@ func (a mortalAPI) Apply(ctx context.Context, m model.PackManifests) (applied []
 	return applied, err
 }
 
+func (a mortalAPI) NotReady(ctx context.Context, m model.PackManifests) (left []model.NotReady, err error) {
+	err = a.of.call(func() error {
+		left, err = a.API.NotReady(ctx, m)
+		return err
+	})
+	return left, err
+}
+
 func (a mortalAPI) DeleteObject(ctx context.Context, owner model.PackOwner, object model.ObjectRef) (end model.ObjectEnd, err error) {
 	err = a.of.call(func() error {
 		end, err = a.API.DeleteObject(ctx, owner, object)

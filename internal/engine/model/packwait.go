@@ -8,7 +8,9 @@ func (k Pack) BeforeWorkers() bool { return k.Layer == LayerCNI || k.Layer == La
 
 // WaitsAgain reports whether an apply waits for the objects of a pack although there is nothing to
 // be applied: none has seen them ready since it was.
-func (k Pack) WaitsAgain(have AppliedPack) bool { return k.Wait && k.Chart == nil && have.NotReady && k.Applied(have) }
+func (k Pack) WaitsAgain(have AppliedPack) bool {
+	return k.Wait && k.Chart == nil && have.NotReady && k.Applied(have)
+}
 
 // layers are those of packs, in the order in which they are applied. Others come after them.
 var layers = []string{LayerCNI, LayerCPI, LayerCSI}

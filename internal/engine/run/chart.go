@@ -75,22 +75,28 @@ func (r *Runner) noteBegun(ctx context.Context, name string, have model.AppliedP
 // depends on, or, in this run, one of an earlier layer.
 func (r *Runner) dependencies(pack model.Pack) error {
 	for _, other := range r.Spec.Packs {
-		if other.EarlierLayer(pack) && r.packs.hasFailed(other.Name) {
-			return fmt.Errorf("the pack %s of the layer %s, which comes before the layer %s, is not applied or not ready",
-				other.Name, other.Layer, pack.Layer)
+		if why := r.packs.failure(other.Name); other.EarlierLayer(pack) && why != nil {
+			return lacks(why, "the layer %s comes after the layer %s, of which the pack %s", pack.Layer, other.Layer, other.Name)
 		}
 	}
 	for _, name := range pack.DependsOn {
 		i := slices.IndexFunc(r.Spec.Packs, func(k model.Pack) bool { return k.Name == name })
-		switch {
-		case i < 0:
-		case !r.Spec.Packs[i].Applied(r.packs.get(name)):
-			return fmt.Errorf("it depends on the pack %s, which is not applied", name)
-		case r.packs.hasFailed(name):
-			return fmt.Errorf("it depends on the pack %s, which is not ready", name)
+		why := r.packs.failure(name)
+		if i >= 0 && (why != nil || !r.Spec.Packs[i].Applied(r.packs.get(name))) {
+			return lacks(why, "it depends on the pack %s, which", name)
 		}
 	}
 	return nil
+}
+
+// lacks is the error of a pack for which another one is missing, for the reason why, if there is
+// one: like that, it keeps nothing from nodes where the other one is only not ready.
+func lacks(why error, format string, args ...any) error {
+	what := fmt.Sprintf(format, args...)
+	if why != nil && !stops(why) {
+		return &NotReadyError{Err: errors.New(what + " is not ready")}
+	}
+	return errors.New(what + " is not applied")
 }
 
 func (r *Runner) uninstallPack(ctx context.Context, s model.UninstallPack) error {

@@ -16,21 +16,23 @@ type appliedPacks struct {
 	packs map[string]model.AppliedPack
 	// removed are those that this run has uninstalled.
 	removed map[string]bool
-	// failed are those that this run could not apply, or that were not ready in time.
-	failed map[string]bool
+	// failed is why this run could not apply packs, or why they were not ready in time.
+	failed map[string]error
 }
 
-// fail notes that a pack could not be applied, or was not ready in time.
-func (a *appliedPacks) fail(name string) {
+// fail notes why a pack could not be applied, or was not ready in time.
+func (a *appliedPacks) fail(name string, why error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.failed == nil {
-		a.failed = map[string]bool{}
+		a.failed = map[string]error{}
 	}
-	a.failed[name] = true
+	a.failed[name] = why
 }
 
-func (a *appliedPacks) hasFailed(name string) bool {
+// failure is why a pack could not be applied, or was not ready in time; nil: it was, as far as this
+// run has come.
+func (a *appliedPacks) failure(name string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.failed[name]
@@ -152,7 +154,7 @@ func (r *Runner) changePack(ctx context.Context, step model.Step) error {
 // noteFailure notes which pack has failed, for those that need it.
 func (r *Runner) noteFailure(pack model.Pack, err error) error {
 	if err != nil {
-		r.packs.fail(pack.Name)
+		r.packs.fail(pack.Name, err)
 	}
 	return err
 }

@@ -47,7 +47,7 @@ func (s *silence) heard(err error) time.Duration {
 
 // waitForPack waits for a pack that was applied before.
 func (r *Runner) waitForPack(ctx context.Context, pack model.Pack) error {
-	if have := r.packs.get(pack.Name); r.packs.hasFailed(pack.Name) || !pack.Applied(have) {
+	if have := r.packs.get(pack.Name); r.packs.failure(pack.Name) != nil || !pack.Applied(have) {
 		return errors.New("it is not applied")
 	}
 	api, err := r.api.wait(ctx)

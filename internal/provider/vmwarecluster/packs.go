@@ -45,7 +45,7 @@ type (
 	}
 )
 
-// defaultWaitTimeout bounds a release's hooks and the wait for its objects.
+// defaultWaitTimeout bounds the wait for a pack's objects, and a release's hooks.
 const defaultWaitTimeout = 10 * time.Minute
 
 func (m packModel) toModel(name string) enginemodel.Pack {
@@ -56,6 +56,8 @@ func (m packModel) toModel(name string) enginemodel.Pack {
 	if m.Chart == nil {
 		pack.KeepObjects = m.Prune != nil && !*m.Prune
 		pack.IgnoresDrift = m.Drift != nil && !*m.Drift
+		pack.Wait = m.Wait == nil || *m.Wait
+		pack.WaitTimeout = m.waitTimeout()
 		return pack
 	}
 	pack.Chart = &enginemodel.Chart{
@@ -69,15 +71,20 @@ func (m packModel) toModel(name string) enginemodel.Pack {
 		Values:     m.Values,
 		// Before the workers have joined, there may be no node for what is waited for.
 		Wait:    m.Layer != enginemodel.LayerCNI && m.Layer != enginemodel.LayerCPI,
-		Timeout: defaultWaitTimeout,
+		Timeout: m.waitTimeout(),
 	}
 	if m.Wait != nil {
 		pack.Chart.Wait = *m.Wait
 	}
-	if m.WaitTimeout != nil {
-		pack.Chart.Timeout, _ = time.ParseDuration(*m.WaitTimeout) // the validator has seen that it is one
-	}
 	return pack
+}
+
+func (m packModel) waitTimeout() time.Duration {
+	if m.WaitTimeout == nil {
+		return defaultWaitTimeout
+	}
+	timeout, _ := time.ParseDuration(*m.WaitTimeout) // the validator has seen that it is one
+	return timeout
 }
 
 // orderedPacks are the packs in the order in which they are applied: by layer, after those

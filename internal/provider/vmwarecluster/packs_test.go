@@ -44,7 +44,8 @@ func TestSpecOfCharts(t *testing.T) {
       "vsphere_credentials": {"namespace": "three", "secret": "login", "format": "csi"}},
     "net": {"layer": "cni", "chart": {"oci": "oci://registry.example.com/net", "version": "2.0.0"}, "namespace": "kube-system"},
     "plain": {"layer": "csi", "manifests": ["x"], "prune": true},
-    "stays": {"layer": "csi", "manifests": ["y"], "prune": false, "drift_detection": false}
+    "stays": {"layer": "csi", "manifests": ["y"], "prune": false, "drift_detection": false, "wait": false},
+    "node": {"layer": "cni", "manifests": ["z"], "wait_timeout": "90s"}
 `)))
 	if diags.HasError() {
 		t.Fatal(diags)
@@ -53,8 +54,9 @@ func TestSpecOfCharts(t *testing.T) {
 		{Name: "net", Layer: "cni", Chart: &model.Chart{
 			OCI: "oci://registry.example.com/net", Version: "2.0.0", Namespace: "kube-system", Timeout: 10 * time.Minute,
 		}},
-		{Name: "plain", Layer: "csi", Manifests: []string{"x"}},
-		{Name: "stays", Layer: "csi", Manifests: []string{"y"}, KeepObjects: true, IgnoresDrift: true},
+		{Name: "node", Layer: "cni", Manifests: []string{"z"}, Wait: true, WaitTimeout: 90 * time.Second},
+		{Name: "plain", Layer: "csi", Manifests: []string{"x"}, Wait: true, WaitTimeout: 10 * time.Minute},
+		{Name: "stays", Layer: "csi", Manifests: []string{"y"}, KeepObjects: true, IgnoresDrift: true, WaitTimeout: 10 * time.Minute},
 		{Name: "z", Layer: "addon", Credentials: &model.Credentials{Namespace: "three", Secret: "login", Format: "csi"}, Chart: &model.Chart{
 			Name: "z", Repository: "https://charts.example.com", Version: "1.2.3", Digest: "sha256:5b",
 			Namespace: "two", Values: []string{"a: 1", "b: 2"}, Override: "b: 3", Timeout: 5 * time.Minute,
@@ -153,7 +155,7 @@ func TestAccClusterCharts(t *testing.T) {
 	}
 	first := []string{
 		"create_record", "prod", "create_folder", "k8s/prod", "reserve_endpoint", "prod", "create_node", "prod-cp-1",
-		"apply_pack", "net", "create_node", "prod-general-1", "install_pack", "app (demo 1.0.0)",
+		"apply_pack", "net", "create_node", "prod-general-1", "wait_for_pack", "net", "install_pack", "app (demo 1.0.0)",
 	}
 	applied := map[string]string{"type": "PacksApplied", "status": "True"}
 	resource.Test(t, resource.TestCase{
@@ -231,7 +233,7 @@ func TestAccClusterCharts(t *testing.T) {
 			},
 			{
 				Config:           with(),
-				ConfigPlanChecks: showsPlan("apply_pack", "net (sets back 1 object)"),
+				ConfigPlanChecks: showsPlan("apply_pack", "net (sets back 1 object)", "wait_for_pack", "net"),
 			},
 			{
 				Config:   with(),

@@ -74,9 +74,9 @@ func packsAttribute() schema.MapNestedAttribute {
 			"wait":                waitAttribute(),
 			"wait_timeout": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "How long an installation or upgrade of the chart waits for its objects, and for each of its hooks, " +
-					"from `1s` to `24h`. Defaults to `10m`.",
-				Validators: []validator.String{nodeschema.Duration{}, stringvalidator.AlsoRequires(sibling("chart"))},
+				MarkdownDescription: "How long an apply waits for the objects of the pack, and for each hook of its chart, from `1s` to `24h`. " +
+					"Defaults to `10m`.",
+				Validators: []validator.String{nodeschema.Duration{}},
 			},
 			"prune":           pruneAttribute(),
 			"drift_detection": driftAttribute(),
@@ -87,9 +87,9 @@ func packsAttribute() schema.MapNestedAttribute {
 func waitAttribute() schema.BoolAttribute {
 	return schema.BoolAttribute{
 		Optional: true,
-		MarkdownDescription: "Whether a release counts as installed only once its objects are ready, as kstatus judges them. " +
-			"Defaults to `true` in the layers `csi` and `addon`, and to `false` in `cni` and `cpi`, which are applied before the workers join.",
-		Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("chart"))},
+		MarkdownDescription: "Whether an apply waits until the objects of the pack are ready, as kstatus judges them, before packs of later layers " +
+			"and those that depend on it. Defaults to `true`; of a chart in the layers `cni` and `cpi`, which are applied before the workers " +
+			"join, to `false`. Manifests of these two layers are waited for once the workers have joined.",
 	}
 }
 

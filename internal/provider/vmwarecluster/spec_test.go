@@ -246,9 +246,9 @@ func TestSpec(t *testing.T) {
 			{Name: "web", IPPoolID: uuid.MustParse(otherPoolID), Range: addresses("10.10.183.200-10.10.183.203")},
 		},
 		Packs: []model.Pack{
-			{Name: "z", Layer: "cni", Manifests: []string{"z1", "z2"}},
-			{Name: "a", Layer: "addon", Manifests: []string{"a"}},
-			{Name: "b", Layer: "addon", Manifests: []string{"b"}},
+			{Name: "z", Layer: "cni", Manifests: []string{"z1", "z2"}, Wait: true, WaitTimeout: 10 * time.Minute},
+			{Name: "a", Layer: "addon", Manifests: []string{"a"}, Wait: true, WaitTimeout: 10 * time.Minute},
+			{Name: "b", Layer: "addon", Manifests: []string{"b"}, Wait: true, WaitTimeout: 10 * time.Minute},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
