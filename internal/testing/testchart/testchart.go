@@ -21,12 +21,12 @@ const Name = "demo"
 // replicas, a whole number by its schema; missing, the name of a Secret that the pods of its
 // Deployment mount; login, the name of a Secret that the chart makes; hookMissing, the same
 // for the Job that runs before the rest; image and hookImage, what the two run, which no
-// registry has otherwise.
+// registry has otherwise; and hookScript, a script of a shell that the Job runs once.
 func Files(version string) map[string]string {
 	return map[string]string{
 		"Chart.yaml": "apiVersion: v2\nname: " + Name + "\nversion: " + version + "\nkubeVersion: '>=1.31.0-0'\n",
 		"values.yaml": "text: default\nreplicas: 1\nmissing: ''\nhookMissing: ''\nlogin: ''\n" +
-			"image: ''\nhookImage: ''\n",
+			"image: ''\nhookImage: ''\nhookScript: ''\n",
 		"values.schema.json":        `{"type": "object", "properties": {"replicas": {"type": "integer"}}}`,
 		"crds/widgets.yaml":         definition,
 		"templates/widget.yaml":     widget,
@@ -101,6 +101,9 @@ metadata:
     helm.sh/hook: pre-install,pre-upgrade
     helm.sh/hook-delete-policy: before-hook-creation
 spec:
+  {{- if .Values.hookScript }}
+  backoffLimit: 0
+  {{- end }}
   template:
     metadata: {labels: {job: {{ .Release.Name }}-prepare}}
     spec:
@@ -108,8 +111,8 @@ spec:
       containers:
         - name: prepare
           image: {{ .Values.hookImage | default "registry.example.com/prepare:1" }}
-          {{- if .Values.hookImage }}
-          command: [sh, -c, "exit 0"]
+          {{- if or .Values.hookImage .Values.hookScript }}
+          command: [sh, -c, {{ .Values.hookScript | default "exit 0" | quote }}]
           {{- end }}
           {{- if .Values.hookMissing }}
           volumeMounts: [{name: missing, mountPath: /missing}]
