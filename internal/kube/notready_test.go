@@ -24,8 +24,8 @@ func workload(kind, name, spec, container string) string {
 		restart = "Never"
 		parts = parts[:1]
 	}
-	parts = append(parts, fmt.Sprintf("template: {metadata: {labels: {app: %s}}, spec: {hostNetwork: true, tolerations: [{operator: Exists}], "+
-		"restartPolicy: %s, containers: [{name: c, image: i%s}]}}", name, restart, container))
+	parts = append(parts, fmt.Sprintf("template: {metadata: {labels: {app: %s}}, spec: {hostNetwork: true, "+
+		"tolerations: [{operator: Exists}], restartPolicy: %s, containers: [{name: c, image: i%s}]}}", name, restart, container))
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {namespace: default, name: %s}\nspec: {%s}\n",
 		group, kind, name, strings.Join(parts, ", "))

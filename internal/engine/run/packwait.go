@@ -100,7 +100,7 @@ func (r *Runner) waitReady(ctx context.Context, api model.API, pack model.Pack, 
 				ends = r.endsWait(err)
 			}
 			if ends != nil {
-				return nil
+				return nil //nolint:nilerr // ends is told after
 			}
 			return err
 		}

@@ -87,9 +87,9 @@ func packsAttribute() schema.MapNestedAttribute {
 func waitAttribute() schema.BoolAttribute {
 	return schema.BoolAttribute{
 		Optional: true,
-		MarkdownDescription: "Whether an apply waits until the objects of the pack are ready, as kstatus judges them, before packs of later layers " +
-			"and those that depend on it. Defaults to `true`; of a chart in the layers `cni` and `cpi`, which are applied before the workers " +
-			"join, to `false`. Manifests of these two layers are waited for once the workers have joined.",
+		MarkdownDescription: "Whether an apply waits until the objects of the pack are ready, as kstatus judges them, before packs of later " +
+			"layers and those that depend on it. Defaults to `true`; of a chart in the layers `cni` and `cpi`, which are applied before the " +
+			"workers join, to `false`. Manifests of these two layers are waited for once the workers have joined.",
 	}
 }
 

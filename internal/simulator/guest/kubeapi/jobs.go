@@ -123,9 +123,11 @@ func (p *pass) tell(about *Object, reason, message string) {
 	}
 	now := metav1.NewTime(p.now())
 	event := mustObject(&corev1.Event{
-		TypeMeta:       metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
-		ObjectMeta:     metav1.ObjectMeta{Namespace: about.GetNamespace(), Name: name},
-		InvolvedObject: corev1.ObjectReference{Kind: about.GetKind(), Namespace: about.GetNamespace(), Name: about.GetName(), UID: about.GetUID()},
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: about.GetNamespace(), Name: name},
+		InvolvedObject: corev1.ObjectReference{
+			Kind: about.GetKind(), Namespace: about.GetNamespace(), Name: about.GetName(), UID: about.GetUID(),
+		},
 		Reason:         reason,
 		Message:        message,
 		Type:           "Warning",
