@@ -54,6 +54,8 @@ func Judge(of *unstructured.Unstructured, classes func() Classes) Verdict {
 		}
 	case "DaemonSet.apps":
 		return KStatus(withoutUpdates(of))
+	case "StatefulSet.apps":
+		return KStatus(withoutRollout(of))
 	case "Pod":
 		if phase, _, _ := unstructured.NestedString(of.Object, "status", "phase"); phase == "Failed" {
 			return Verdict{Failed: true, Why: "Failed: its containers have ended"}
@@ -102,6 +104,23 @@ func withoutUpdates(of *unstructured.Unstructured) *unstructured.Unstructured {
 	}
 	copied := of.DeepCopy()
 	_ = unstructured.SetNestedField(copied.Object, desired, "status", "updatedNumberScheduled") // status is a map
+	return copied
+}
+
+// withoutRollout is a StatefulSet as if none of its pods had to be of its present version, where it
+// makes them anew only when its user deletes them. Such a one is ready by kstatus without any pod.
+func withoutRollout(of *unstructured.Unstructured) *unstructured.Unstructured {
+	if kind, _, _ := unstructured.NestedString(of.Object, "spec", "updateStrategy", "type"); kind != "OnDelete" {
+		return of
+	}
+	replicas, found, err := unstructured.NestedInt64(of.Object, "spec", "replicas")
+	if err != nil || !found {
+		replicas = 1
+	}
+	copied := of.DeepCopy()
+	_ = unstructured.SetNestedMap(copied.Object, map[string]any{ // spec is a map
+		"type": "RollingUpdate", "rollingUpdate": map[string]any{"partition": replicas},
+	}, "spec", "updateStrategy")
 	return copied
 }
 

@@ -54,8 +54,13 @@ func TestVerdicts(t *testing.T) {
 		"and one that is not available": {daemonSet + "spec: {" + onDelete + "}\n" + spread("1", "1"), "Available: 1/2", false},
 		"DaemonSet not seen yet":        {daemonSet + "spec: {" + onDelete + "}\n", "observedGeneration", false},
 		"StatefulSet":                   {statefulSet + "status: {observedGeneration: 1}", "Replicas: 0/1", false},
-		"StatefulSet for users": {statefulSet + "spec: {" + onDelete + "}\nstatus: {observedGeneration: 1, replicas: 1}",
-			ready, false},
+		"StatefulSet for users": {statefulSet + "spec: {" + onDelete + "}\nstatus: {observedGeneration: 1, replicas: 1, readyReplicas: 1, " +
+			"currentRevision: a, updateRevision: b}", ready, false},
+		"and one without a pod": {statefulSet + "spec: {" + onDelete + "}\nstatus: {observedGeneration: 1}", "Replicas: 0/1", false},
+		"and one that is not ready": {statefulSet + "spec: {replicas: 2, " + onDelete + "}\nstatus: {observedGeneration: 1, replicas: 2, " +
+			"readyReplicas: 1}", "Ready: 1/2", false},
+		"and one that is not seen yet": {statefulSet + "spec: {" + onDelete + "}\nstatus: {observedGeneration: 0, replicas: 1, readyReplicas: 1}",
+			"generation", false},
 		"claim that is bound":        {claim + "spec: {storageClassName: fast}\nstatus: {phase: Bound}\n", ready, false},
 		"claim that is to be bound":  {claim + "spec: {storageClassName: fast}\n" + pending, "phase: Pending", false},
 		"claim that waits for a pod": {claim + "spec: {storageClassName: late}\n" + pending, ready, false},
