@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,8 +82,8 @@ func TestPacksWaitForThoseBefore(t *testing.T) {
 	}
 	for _, plan := range [][]string{
 		{"apply_pack store", "apply_pack after", "apply_pack beside", "apply_pack app"},
-		{"wait_for_pack store", "apply_pack after", "apply_pack app"},
-		{"wait_for_pack store", "apply_pack after", "apply_pack app"},
+		{"apply_pack store", "apply_pack after", "apply_pack app"},
+		{"apply_pack store", "apply_pack after", "apply_pack app"},
 	} {
 		w.expectPlan(spec, secrets, plan...)
 		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
@@ -113,7 +112,7 @@ func TestPacksWaitForThoseBefore(t *testing.T) {
 
 	w.give(secrets, "store")
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &[]model.Change{
-		{Action: model.ActionApplyPack, Target: "after"}, {Action: model.ActionApplyPack, Target: "app"},
+		{Action: model.ActionApplyPack, Target: "store"}, {Action: model.ActionApplyPack, Target: "after"}, {Action: model.ActionApplyPack, Target: "app"},
 	}})
 	w.must(err)
 	expectPacks(t, out, model.StateRunning, "AllApplied", "")
@@ -169,7 +168,7 @@ func TestNotReadyKeepsNothingFromNodes(t *testing.T) {
 		}
 	}
 	spec = kept(spec, out)
-	w.expectPlan(spec, secrets, "wait_for_pack net", "apply_pack app")
+	w.expectPlan(spec, secrets, "apply_pack net", "wait_for_pack net", "apply_pack app")
 	for _, name := range []string{"operator", "app"} {
 		w.give(secrets, name)
 	}
@@ -194,7 +193,7 @@ func TestFailedJobEndsTheWait(t *testing.T) {
 			t.Errorf("%q is not in %v", want, err)
 		}
 	}
-	w.expectPlan(spec, secrets, "wait_for_pack app")
+	w.expectPlan(spec, secrets, "apply_pack app")
 }
 
 // TestSetBackWaits has a Deployment deleted by hand: the apply that makes it anew waits for it.
@@ -215,7 +214,7 @@ func TestSetBackWaits(t *testing.T) {
 		!strings.Contains(err.Error(), "not ready: Deployment default/app") {
 		t.Errorf("got %v", err)
 	}
-	w.expectDrift(spec, secrets, "wait_for_pack app")
+	w.expectDrift(spec, secrets, "apply_pack app")
 	w.give(secrets, "app")
 	w.change(spec, secrets)
 	w.expectPlan(spec, secrets)
@@ -232,8 +231,15 @@ func (k mute) Connect(kubeconfig []byte, etcd pki.KeyPair) (model.API, error) {
 type muteAPI struct{ model.API }
 
 func (muteAPI) NotReady(context.Context, model.PackManifests) ([]model.NotReady, error) {
-	return nil, errors.New("no route to host")
+	return nil, unreached{}
 }
+
+// unreached is the error of a call to which no answer has come.
+type unreached struct{}
+
+func (unreached) Error() string        { return "no route to host" }
+func (unreached) Transient() bool      { return true }
+func (unreached) Is(target error) bool { return target == model.ErrNoAnswer }
 
 // TestSilentAPIIsWaitedForOnce has the API away while three packs are waited for, each of which has
 // an hour: the apply ends after the time that an API is given, and says so.
@@ -260,5 +266,5 @@ func TestSilentAPIIsWaitedForOnce(t *testing.T) {
 		t.Errorf("the waits have added up to %s", took)
 	}
 	expectPacks(t, out, model.StateDegraded, "NotReady", "Not ready: a, b, c")
-	w.expectPlan(spec, secrets, "wait_for_pack a", "wait_for_pack b", "wait_for_pack c")
+	w.expectPlan(spec, secrets, "apply_pack a", "apply_pack b", "apply_pack c")
 }

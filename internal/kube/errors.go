@@ -17,8 +17,9 @@ import (
 )
 
 // Error is a call of the Kubernetes API that failed. A missing privilege has
-// model.ErrPermission in its chain, a connection that was not made
-// model.ErrNotReached, and one to which no way leads from here model.ErrNoWay.
+// model.ErrPermission in its chain, a call to which no answer came
+// model.ErrNoAnswer, a connection that was not made model.ErrNotReached, and
+// one to which no way leads from here model.ErrNoWay.
 type Error struct {
 	Action string // such as `read the node "prod-1-cp-1"`
 	Err    error
@@ -49,10 +50,23 @@ func (e *Error) Unwrap() []error {
 	case errors.As(e.Err, &dial) && dial.Op == "dial":
 		chain = append(chain, model.ErrNotReached)
 	}
+	if noAnswer(e.Err) {
+		chain = append(chain, model.ErrNoAnswer)
+	}
 	if noWay(e.Err) {
 		chain = append(chain, model.ErrNoWay)
 	}
 	return chain
+}
+
+// noAnswer reports whether a call has failed on its way.
+func noAnswer(err error) bool {
+	var (
+		status  apierrors.APIStatus
+		network net.Error
+		call    *url.Error
+	)
+	return !errors.As(err, &status) && (errors.As(err, &network) || errors.As(err, &call))
 }
 
 // failed wraps the error of a call; nil stays nil.

@@ -73,7 +73,7 @@ func TestReadyNamesTheFailingChecks(t *testing.T) {
 	if !model.Transient(err) || !strings.Contains(err.Error(), "[-]etcd failed") || strings.Contains(err.Error(), "ping") {
 		t.Errorf("want a transient error with the failing check, got %v", err)
 	}
-	if !errors.Is(err, model.ErrNotReady) || errors.Is(err, model.ErrNotReached) {
+	if !errors.Is(err, model.ErrNotReady) || errors.Is(err, model.ErrNotReached) || errors.Is(err, model.ErrNoAnswer) {
 		t.Errorf("want an API that answers and is not ready, got %v", err)
 	}
 }
@@ -83,7 +83,7 @@ func TestErrorsOfTheConnection(t *testing.T) {
 	closed := newServer(t)
 	closed.Close()
 	err := connect(t, kube.Options{}, closed.kubeconfig(closed.URL)).Ready(t.Context())
-	if !model.Transient(err) || !errors.Is(err, model.ErrNotReached) || errors.Is(err, model.ErrNotReady) {
+	if !model.Transient(err) || !errors.Is(err, model.ErrNotReached) || !errors.Is(err, model.ErrNoAnswer) || errors.Is(err, model.ErrNotReady) {
 		t.Errorf("a refused connection may pass, and reaches nothing: %v", err)
 	}
 

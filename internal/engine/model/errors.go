@@ -16,6 +16,9 @@ var ErrNotReady = errors.New("the API server is not ready")
 // ErrNotReached is in the chain of the error of a call for which no connection was made.
 var ErrNotReached = errors.New("no connection was made")
 
+// ErrNoAnswer is in the chain of the error of a call of a cluster's API to which no answer came.
+var ErrNoAnswer = errors.New("there is no answer")
+
 // ErrNoWay is in the chain of the error of a call that says nothing of the machine that was to
 // be reached: its name is not known, no route leads to it, or a proxy refuses, from where
 // Terraform runs.

@@ -1,24 +1,26 @@
 package model
 
-import "slices"
-
 // BeforeWorkers reports whether the pack is applied before the workers join. Its objects are
 // waited for after that, since some of them may have no node until then.
 func (k Pack) BeforeWorkers() bool { return k.Layer == LayerCNI || k.Layer == LayerCPI }
 
-// WaitsAgain reports whether an apply waits for the objects of a pack although there is nothing to
-// be applied: none has seen them ready since it was.
+// WaitsAgain reports whether an apply applies a pack again, and waits for its objects, although it is
+// applied as it is to be: none has seen them ready since. What is missing by then, as a Job that a
+// user has deleted since it failed, is made anew.
 func (k Pack) WaitsAgain(have AppliedPack) bool {
 	return k.Wait && k.Chart == nil && have.NotReady && k.Applied(have)
 }
 
-// layers are those of packs, in the order in which they are applied. Others come after them.
-var layers = []string{LayerCNI, LayerCPI, LayerCSI}
-
-// EarlierLayer reports whether the layer of a pack comes before that of another one.
+// EarlierLayer reports whether a pack has to be there before one of another layer is applied. The
+// pods of a pod network may need the cloud provider, which lets them onto nodes: it waits for none.
 func (k Pack) EarlierLayer(than Pack) bool {
-	mine, other := slices.Index(layers, k.Layer), slices.Index(layers, than.Layer)
-	return mine >= 0 && (other < 0 || mine < other)
+	switch k.Layer {
+	case LayerCNI, LayerCPI:
+		return !than.BeforeWorkers()
+	case LayerCSI:
+		return !than.BeforeWorkers() && than.Layer != LayerCSI
+	}
+	return false
 }
 
 // NotReady is an object of a pack that is not ready.
@@ -35,7 +37,11 @@ const ActionWaitForPack Action = "wait_for_pack" // target: the pack
 
 // WaitForPack waits until the objects of a pack of manifests are ready that was applied before. It
 // changes nothing.
-type WaitForPack struct{ Pack Pack }
+type WaitForPack struct {
+	Pack Pack
+	// Only are the objects that are waited for; none: all of them.
+	Only []ObjectRef
+}
 
 // Change implements Step.
 func (s WaitForPack) Change() Change { return Change{ActionWaitForPack, s.Pack.Name} }

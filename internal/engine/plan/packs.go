@@ -19,9 +19,7 @@ func packStages(v view) (network, others []model.Stage) {
 	for i, pack := range v.spec.Packs {
 		steps := packSteps(v, pack, i)
 		if pack.BeforeWorkers() {
-			var own []model.Step
-			steps, own = partitionWaits(pack, steps)
-			waits = append(waits, own...)
+			waits = append(waits, waitsOf(pack, steps)...)
 		}
 		if len(steps) == 0 {
 			continue
@@ -45,20 +43,15 @@ func packStages(v view) (network, others []model.Stage) {
 	return network, others
 }
 
-// partitionWaits separates from the steps of a pack that is applied before the workers join what
-// waits for its objects, which comes after: some of them may have no node before.
-func partitionWaits(pack model.Pack, steps []model.Step) (now, later []model.Step) {
+// waitsOf are the steps that wait for what the steps of a pack apply that is applied before the
+// workers join. They come after that: some of its objects may have no node before.
+func waitsOf(pack model.Pack, steps []model.Step) (waits []model.Step) {
 	for _, step := range steps {
-		_, applies := step.(model.ApplyPack)
-		_, waits := step.(model.WaitForPack)
-		if !waits {
-			now = append(now, step)
-		}
-		if waits || applies && pack.Wait {
-			later = append(later, model.WaitForPack{Pack: pack})
+		if s, applies := step.(model.ApplyPack); applies && pack.Wait {
+			waits = append(waits, model.WaitForPack{Pack: pack, Only: s.SetsBack})
 		}
 	}
-	return now, later
+	return waits
 }
 
 // packSteps are what is done about one: its credentials are there before it, and go after it
@@ -82,11 +75,9 @@ func packSteps(v view, pack model.Pack, position int) []model.Step {
 		return nil // its pods go on with what they have
 	case pack.Unresolved(have), pack.Applied(have) && pack.Chart != nil:
 		return append(before, after...)
-	case pack.Applied(have) && !v.objectsDiffer(pack):
+	case pack.Applied(have) && !v.objectsDiffer(pack) && !pack.WaitsAgain(have):
 		if drift := v.drift(pack); drift.SetsBack() > 0 {
 			before = append(before, driftStep(pack, position, drift))
-		} else if pack.WaitsAgain(have) {
-			before = append(before, model.WaitForPack{Pack: pack})
 		}
 		return append(before, after...)
 	}

@@ -30,8 +30,8 @@ func TestPlanWaitsForPacks(t *testing.T) {
 		"new, of the network":             {"cni", true, false, false, []string{"apply_pack app", "wait_for_pack app"}},
 		"new, of the network, unwatched":  {"cni", false, false, false, []string{"apply_pack app"}},
 		"as it was":                       {"addon", true, true, false, nil},
-		"not ready":                       {"addon", true, true, true, []string{"wait_for_pack app"}},
-		"not ready, of the network":       {"cni", true, true, true, []string{"wait_for_pack app"}},
+		"not ready":                       {"addon", true, true, true, []string{"apply_pack app"}},
+		"not ready, of the network":       {"cni", true, true, true, []string{"apply_pack app", "wait_for_pack app"}},
 		"not ready, and not to be waited": {"addon", false, true, true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -94,7 +94,7 @@ func (r *Runner) dependencies(pack model.Pack) error {
 func lacks(why error, format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
 	if why != nil && !stops(why) {
-		return &NotReadyError{Err: errors.New(what + " is not ready")}
+		return &NotReadyError{Err: fmt.Errorf("%s is not ready; the next apply applies it once that is ready", what)}
 	}
 	return errors.New(what + " is not applied")
 }

@@ -67,7 +67,10 @@ func (r *Runner) applyPack(ctx context.Context, pack model.Pack, position int) e
 	}
 	now.Hash = pack.Hash()
 	r.packs.set(pack.Name, now)
-	return r.waitAfterApply(ctx, api, pack, is)
+	if err := r.noteNotReady(ctx, pack); err != nil {
+		return err
+	}
+	return r.waitAfterApply(ctx, api, pack, is, nil)
 }
 
 func (r *Runner) owner(pack string) model.PackOwner {

@@ -135,7 +135,7 @@ func (r *Runner) changePack(ctx context.Context, step model.Step) error {
 		}
 		return r.noteFailure(s.Pack, r.applyPack(ctx, s.Pack, s.Position))
 	case model.WaitForPack:
-		return r.noteFailure(s.Pack, r.waitForPack(ctx, s.Pack))
+		return r.noteFailure(s.Pack, r.waitForPack(ctx, s))
 	case model.InstallPack:
 		return r.noteFailure(s.Pack, r.releasePack(ctx, s.Pack, s.Position))
 	case model.UpgradePack:

@@ -14,148 +14,219 @@ import (
 // NotReadyError says that a pack was applied and that its objects were not ready in time, or that
 // one of them has failed. Repairs and rollouts of nodes, which may be what they lack, go on; packs
 // of later layers do not.
-type NotReadyError struct{ Err error }
+type NotReadyError struct {
+	Err error
+	// again looks once more; nil: it may not have become ready meanwhile.
+	again *packLook
+}
 
 func (e *NotReadyError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *NotReadyError) Unwrap() error { return e.Err }
 
-// maxNamed bounds how many objects that are not ready are named.
-const maxNamed = 10
-
-// silence is since when the API has not answered the waits of a run. One that has not for the
-// whole of the time that it is given is not waited for again, for no pack.
-type silence struct {
-	mu    sync.Mutex
-	since time.Time
+// packWaits are what the waits of a run share.
+type packWaits struct {
+	mu sync.Mutex
+	// silent is since when the API has not answered them.
+	silent time.Time
+	// spent says that one of them has used up its time. Others look once: otherwise many packs
+	// that lack the same thing would keep from its turn what may bring it.
+	spent bool
 }
 
-// heard notes how a call has ended, and returns how long none has been answered.
-func (s *silence) heard(err error) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// heard notes that a call was answered, or not, and returns how long none has been.
+func (w *packWaits) heard(answered bool) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
-	case err == nil:
-		s.since = time.Time{}
+	case answered:
+		w.silent = time.Time{}
 		return 0
-	case s.since.IsZero():
-		s.since = time.Now()
+	case w.silent.IsZero():
+		w.silent = time.Now()
 	}
-	return time.Since(s.since)
+	return time.Since(w.silent)
+}
+
+func (w *packWaits) spend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spent = true
+}
+
+func (w *packWaits) isSpent() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.spent
 }
 
 // waitForPack waits for a pack that was applied before.
-func (r *Runner) waitForPack(ctx context.Context, pack model.Pack) error {
+func (r *Runner) waitForPack(ctx context.Context, s model.WaitForPack) error {
+	pack := s.Pack
 	if have := r.packs.get(pack.Name); r.packs.failure(pack.Name) != nil || !pack.Applied(have) {
 		return errors.New("it is not applied")
+	}
+	if err := r.dependencies(pack); err != nil {
+		return err
 	}
 	api, err := r.api.wait(ctx)
 	if err != nil {
 		return err
 	}
-	bounded, cancel := context.WithTimeout(ctx, r.Timing.APITimeout)
-	defer cancel()
-	inventory, err := readInventory(bounded, api, pack.Name)
-	if err != nil {
-		return err
-	}
-	if inventory == nil {
-		return fmt.Errorf("the Secret kube-system/%s, which has the list of its objects, is gone or damaged. "+
-			"The next apply applies the pack again", model.InventorySecret(pack.Name))
-	}
-	return r.waitReady(ctx, api, pack, *inventory)
+	return r.waitReady(ctx, &packLook{api: api, pack: pack, only: s.Only})
 }
 
-// waitAfterApply waits for what was just applied of a pack, unless that is a step of its own. That
-// it was not seen ready is noted before.
-func (r *Runner) waitAfterApply(ctx context.Context, api model.API, pack model.Pack, objects model.Inventory) error {
-	if !pack.Wait {
+// noteNotReady stores that a pack was not seen ready since it was changed. That comes before the
+// wait, which a run may not live to end.
+func (r *Runner) noteNotReady(ctx context.Context, pack model.Pack) error {
+	have := r.packs.get(pack.Name)
+	if !pack.Wait || have.NotReady {
 		return nil
 	}
-	have := r.packs.get(pack.Name)
 	have.NotReady = true
 	r.packs.set(pack.Name, have)
-	if pack.BeforeWorkers() {
-		return nil
-	}
-	return r.waitReady(ctx, api, pack, objects)
+	return r.storeImportData(ctx)
 }
 
-// waitReady waits until all objects of a pack are ready. One that has failed for good ends that at
-// once, as does an API that may not be asked.
-func (r *Runner) waitReady(ctx context.Context, api model.API, pack model.Pack, inventory model.Inventory) error {
-	m := model.PackManifests{
-		Owner:     model.PackOwner{Cluster: inventory.Cluster, Pack: pack.Name},
-		Manifests: pack.Manifests,
-		Objects:   inventory.Objects,
-	}
-	var left []model.NotReady
-	var ends, unanswered error
-	err := poll(ctx, r.Timing, pack.WaitTimeout, func(ctx context.Context) error {
-		found, err := api.NotReady(ctx, m)
-		if err != nil {
-			if ctx.Err() == nil {
-				unanswered = err
-				ends = r.endsWait(err)
-			}
-			if ends != nil {
-				return nil //nolint:nilerr // ends is told after
-			}
-			return err
-		}
-		r.silence.heard(nil)
-		left = found
-		unanswered = nil
-		if len(left) > 0 && !slices.ContainsFunc(left, hasFailed) {
-			return fmt.Errorf("not ready: %s", namedObjects(left))
-		}
+// waitAfterApply waits for what was just applied of a pack, unless that is a step of its own. Only
+// names what that is; none: all of it.
+func (r *Runner) waitAfterApply(
+	ctx context.Context, api model.API, pack model.Pack, objects model.Inventory, only []model.ObjectRef,
+) error {
+	if !pack.Wait || pack.BeforeWorkers() {
 		return nil
+	}
+	return r.waitReady(ctx, &packLook{api: api, pack: pack, only: only, inventory: &objects})
+}
+
+// waitReady waits until the objects of a pack are ready. One that has failed for good ends that at
+// once, as does an API that may not be asked.
+func (r *Runner) waitReady(ctx context.Context, l *packLook) error {
+	l.once = r.waits.isSpent()
+	err := poll(ctx, r.Timing, l.pack.WaitTimeout, func(ctx context.Context) error {
+		err := r.look(ctx, l)
+		if l.once && ctx.Err() == nil {
+			return nil
+		}
+		return err
 	})
 	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case ends != nil:
-		return ends
-	case err != nil && (unanswered != nil || len(left) == 0):
-		return fmt.Errorf("whether its objects are ready is not known: %w", err)
-	case len(left) == 0:
-		have := r.packs.get(pack.Name)
-		have.NotReady = false
-		r.packs.set(pack.Name, have)
+	case l.isReady():
+		r.noteReady(l.pack.Name)
 		return nil
-	case err == nil:
-		left = slices.DeleteFunc(left, func(o model.NotReady) bool { return !o.Failed })
-		err = fmt.Errorf("failed: %s", namedObjects(left))
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return context.Cause(ctx)
+	case err != nil:
+		r.waits.spend()
 	}
-	if why := api.Explain(ctx, left); why != "" {
-		err = fmt.Errorf("%w. %s", err, why)
+	failure := &NotReadyError{Err: l.why(ctx)}
+	if !l.failed() {
+		failure.again = l
 	}
-	return &NotReadyError{Err: err}
+	return failure
 }
 
-// endsWait returns what ends a wait whose call has failed; nil: it goes on.
-func (r *Runner) endsWait(err error) error {
-	if errors.Is(err, model.ErrPermission) {
-		return err
-	}
-	if silent := r.silence.heard(err); silent < r.Timing.APITimeout {
-		return nil
-	}
-	return fmt.Errorf("whether its objects are ready is not known, since the cluster's API has not answered for %s: %w",
-		r.Timing.APITimeout, err)
+func (r *Runner) noteReady(pack string) {
+	have := r.packs.get(pack)
+	have.NotReady = false
+	r.packs.set(pack, have)
 }
+
+// lookAgain leaves out of the failures of a run the packs that have become ready since: what came
+// after them may be what they lacked.
+func (r *Runner) lookAgain(ctx context.Context, failed []error) []error {
+	return slices.DeleteFunc(failed, func(err error) bool {
+		var waited *NotReadyError
+		if !errors.As(err, &waited) || waited.again == nil || ctx.Err() != nil {
+			return false
+		}
+		if _ = r.look(ctx, waited.again); !waited.again.isReady() {
+			return false
+		}
+		r.noteReady(waited.again.pack.Name)
+		r.packs.fail(waited.again.pack.Name, nil)
+		return true
+	})
+}
+
+// packLook is what looks at the objects of a pack have shown.
+type packLook struct {
+	api  model.API
+	pack model.Pack
+	// only are the objects that are looked at; none: all of them.
+	only      []model.ObjectRef
+	inventory *model.Inventory // nil: it is to be read
+
+	once bool // there is no time for more than one look
+	// known says that the API has answered, with the objects left that were not ready.
+	known bool
+	left  []model.NotReady
+	// unknown is why the last call was not answered, and ends why none will be.
+	unknown, ends error
+}
+
+func (l *packLook) isReady() bool { return l.known && l.unknown == nil && len(l.left) == 0 }
+
+func (l *packLook) failed() bool { return slices.ContainsFunc(l.left, hasFailed) }
 
 func hasFailed(o model.NotReady) bool { return o.Failed }
 
-// namedObjects are objects and why they are not ready.
-func namedObjects(objects []model.NotReady) string {
-	var names []string
-	for _, o := range objects[:min(len(objects), maxNamed)] {
-		names = append(names, fmt.Sprintf("%s (%s)", o.ObjectRef, o.Why))
+// look looks at the objects of a pack. The error is why another look is to follow.
+func (r *Runner) look(ctx context.Context, l *packLook) error {
+	left, err := l.notReady(ctx)
+	if err != nil {
+		if ctx.Err() == nil || !l.known {
+			l.unknown = err
+		}
+		if ctx.Err() == nil {
+			l.ends = r.endsWait(err)
+		}
+		if l.ends != nil {
+			return nil //nolint:nilerr // ends is told after
+		}
+		return err
 	}
-	if more := len(objects) - maxNamed; more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
+	r.waits.heard(true)
+	l.known = true
+	l.left = left
+	l.unknown = nil
+	if len(left) > 0 && !l.failed() {
+		return fmt.Errorf("not ready: %s", namedObjects(left))
 	}
-	return model.Listed(names)
+	return nil
+}
+
+func (l *packLook) notReady(ctx context.Context) ([]model.NotReady, error) {
+	if l.inventory == nil {
+		inventory, err := readInventory(ctx, l.api, l.pack.Name)
+		if err != nil {
+			return nil, err
+		}
+		if inventory == nil {
+			return nil, fmt.Errorf("the Secret kube-system/%s, which has the list of its objects, is gone or damaged",
+				model.InventorySecret(l.pack.Name))
+		}
+		l.inventory = inventory
+	}
+	objects := slices.DeleteFunc(slices.Clone(l.inventory.Objects), func(o model.PackObject) bool {
+		return len(l.only) > 0 && !slices.Contains(l.only, o.ObjectRef)
+	})
+	return l.api.NotReady(ctx, model.PackManifests{
+		Owner:     model.PackOwner{Cluster: l.inventory.Cluster, Pack: l.pack.Name},
+		Manifests: l.pack.Manifests,
+		Objects:   objects,
+	})
+}
+
+// endsWait returns what ends a wait whose call has failed; nil: it goes on. An API that says why it
+// does not answer this call, as where the webhook of a kind is away, is not one that is away.
+func (r *Runner) endsWait(err error) error {
+	if !model.Transient(err) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if silent := r.waits.heard(!errors.Is(err, model.ErrNoAnswer)); silent < r.Timing.APITimeout {
+		return nil
+	}
+	return fmt.Errorf("the cluster's API has not answered for %s: %w", r.Timing.APITimeout, err)
 }

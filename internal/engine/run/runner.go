@@ -74,7 +74,7 @@ type Runner struct {
 	warnings  warnings
 	remnants  remnants
 	leaving   leaving
-	silence   silence
+	waits     packWaits
 	departed  departed
 	made      made
 	vms       sync.Map // the reference of each VM that it makes, by node
@@ -139,6 +139,9 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 			left = append(left, stage.Steps...)
 			continue
 		}
+		if stage.Complete {
+			failed = r.lookAgain(ctx, failed)
+		}
 		if stage.Complete && len(failed) > 0 {
 			continue
 		}
@@ -159,11 +162,15 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		if stage.Rollout && stopped {
 			left = append(left, rest...)
 		}
+		if !stopped && len(rest) > 0 {
+			failed = append(failed, notBegun(rest))
+		}
 		if stage.OnFailure == model.Stop {
 			break
 		}
 		rollouts = rollouts && (stage.OnFailure != model.SkipRollouts || !stopped)
 	}
+	failed = r.lookAgain(ctx, failed)
 	if len(left) > 0 {
 		failed = append(failed, rolloutStopped(left))
 	}

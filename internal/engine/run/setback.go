@@ -30,6 +30,9 @@ func (r *Runner) setBack(ctx context.Context, s model.ApplyPack) error {
 		r.tellUnknown(ctx, s.Pack.Name)
 		return nil
 	}
+	if err := r.noteNotReady(ctx, s.Pack); err != nil {
+		return err
+	}
 	objects, held, err := api.SetBack(bounded, model.PackManifests{
 		Owner: model.PackOwner{Cluster: inventory.Cluster, Pack: s.Pack.Name}, Manifests: s.Pack.Manifests,
 		Objects: r.shared(s.Pack.Name, inventory.Objects),
@@ -52,7 +55,7 @@ func (r *Runner) setBack(ctx context.Context, s model.ApplyPack) error {
 	if err := r.waitAvailable(ctx, api, s.Pack.Await); err != nil {
 		return err
 	}
-	return r.waitAfterApply(ctx, api, s.Pack, *inventory)
+	return r.waitAfterApply(ctx, api, s.Pack, *inventory, s.SetsBack)
 }
 
 // shared are objects of a pack with which of them other packs have, too.
