@@ -74,7 +74,8 @@ func packsAttribute() schema.MapNestedAttribute {
 			"wait":                waitAttribute(),
 			"wait_timeout": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "How long an apply waits for the objects of the pack, and for each hook of its chart, from `1s` to `24h`. " +
+				MarkdownDescription: "How long an apply waits for the objects of the pack, and for each hook of its chart, from `1s` to `24h`, within the " +
+					"`timeouts` of the resource. Once manifests have used it up, those of other packs are looked at once in that apply. " +
 					"Defaults to `10m`.",
 				Validators: []validator.String{nodeschema.Duration{}},
 			},
@@ -89,7 +90,10 @@ func waitAttribute() schema.BoolAttribute {
 		Optional: true,
 		MarkdownDescription: "Whether an apply waits until the objects of the pack are ready, as kstatus judges them, before packs of later " +
 			"layers and those that depend on it. Defaults to `true`; of a chart in the layers `cni` and `cpi`, which are applied before the " +
-			"workers join, to `false`. Manifests of these two layers are waited for once the workers have joined.",
+			"workers join, to `false`. Manifests of these two layers are waited for once the workers have joined. A pack that is not ready " +
+			"leaves the cluster `Degraded` until an apply has seen it ready. Set `false` for what never is: the published manifest of the " +
+			"vSphere CSI driver on fewer than three control-plane nodes (it has three replicas that must be apart), DaemonSets while a node " +
+			"stays down, custom resources whose condition `Ready` is false by intent. Custom resources without conditions count as ready.",
 	}
 }
 
