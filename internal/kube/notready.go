@@ -6,12 +6,15 @@ import (
 	"slices"
 	"sync"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/printable"
 	"github.com/gantry/terraform-provider-gantry/internal/readiness"
 )
 
@@ -25,13 +28,18 @@ func (a *api) NotReady(ctx context.Context, m model.PackManifests) ([]model.NotR
 		return nil, err
 	}
 	var left []model.NotReady
+	var unread error
 	classes := a.storageClasses(ctx)
 	judge := func(o model.PackObject, live *unstructured.Unstructured) {
 		v := readiness.Verdict{Why: "it is missing"}
 		if live != nil {
 			v = readiness.Judge(live, classes.get)
 		} else if goesWhenDone(lastOf(manifests, o.ObjectRef)) {
-			return
+			why, err := a.jobFailure(ctx, o.ObjectRef)
+			if unread = errors.Join(unread, err); why == "" {
+				return
+			}
+			v = readiness.Verdict{Failed: true, Why: "it has failed, and was deleted then: " + why}
 		}
 		if !v.Ready {
 			left = append(left, model.NotReady{PackObject: o, Why: v.Why, Failed: v.Failed})
@@ -42,7 +50,7 @@ func (a *api) NotReady(ctx context.Context, m model.PackManifests) ([]model.NotR
 		bounded, cancel := context.WithTimeout(ctx, kindTime)
 		err := a.look(bounded, m.Owner, kind, relearn, judge)
 		cancel()
-		if err = errors.Join(err, classes.err); err != nil {
+		if err = errors.Join(err, classes.err, unread); err != nil {
 			return nil, err
 		}
 	}
@@ -90,6 +98,35 @@ func goesWhenDone(manifest *unstructured.Unstructured) bool {
 	}
 	_, set, _ := unstructured.NestedFieldNoCopy(manifest.Object, "spec", "ttlSecondsAfterFinished")
 	return set
+}
+
+// jobFailure is why a Job has failed that is not there any more, as its events have it; empty: the
+// last one of its name has completed, or no event of it is left.
+func (a *api) jobFailure(ctx context.Context, job model.ObjectRef) (string, error) {
+	list, err := a.clients.CoreV1().Events(job.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: "involvedObject.kind=Job,involvedObject.name=" + job.Name,
+	})
+	if err != nil {
+		return "", failed(ctx, err, "list the events of the %s", job)
+	}
+	var last corev1.Event
+	for _, e := range list.Items {
+		if jobEnds[e.Reason] && !e.LastTimestamp.Before(&last.LastTimestamp) {
+			last = e
+		}
+	}
+	if last.Reason == jobCompleted {
+		return "", nil
+	}
+	return printable.Line(last.Reason, maxReason), nil
+}
+
+// jobCompleted is the reason of the event by which a Job ends well, and jobEnds are those of all ends.
+const jobCompleted = "Completed"
+
+var jobEnds = map[string]bool{
+	jobCompleted: true, batchv1.JobReasonBackoffLimitExceeded: true, batchv1.JobReasonDeadlineExceeded: true,
+	batchv1.JobReasonPodFailurePolicy: true, batchv1.JobReasonFailedIndexes: true, batchv1.JobReasonMaxFailedIndexesExceeded: true,
 }
 
 // storageClasses are read once, when they are asked for.

@@ -89,7 +89,8 @@ type ManifestsAPI interface {
 	// NotReady returns those of a pack's objects that are not ready by kstatus, or missing: one call
 	// for each fifty of a kind that can be not ready and have the marks, at most one for each other
 	// object, one more where claims for volumes are unbound, and a few to learn which kinds there are.
-	// A Job that has been done and deleted as its manifest says is ready.
+	// A Job that was deleted once it was done, as its manifest says, is ready unless its events, one
+	// more call, say that it had failed.
 	NotReady(ctx context.Context, m PackManifests) ([]NotReady, error)
 	// Explain returns what the cluster says of the first of these objects: their condition, their last
 	// events and the last lines of the log of a pod, in whole sentences; empty where it says nothing.

@@ -1,6 +1,7 @@
 package kubeapi
 
 import (
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -62,8 +63,11 @@ func (p *pass) runJob(w workload, pods []*Object) {
 		p.reportJob(o, suspended, active, succeeded, failed, limit)
 		return nil
 	})
-	if succeeded == 0 && failed > limit {
-		p.tell(w.object, backoffReason, backoffMessage)
+	switch {
+	case succeeded > 0:
+		p.tell(w.object, corev1.EventTypeNormal, "Completed", "Job completed")
+	case failed > limit:
+		p.tell(w.object, corev1.EventTypeWarning, backoffReason, backoffMessage)
 	}
 	p.expire(w.object, job)
 }
@@ -115,9 +119,9 @@ func (p *pass) expire(o *Object, job batchv1.Job) {
 	p.drop(Jobs, o)
 }
 
-// tell posts a warning about an object, once.
-func (p *pass) tell(about *Object, reason, message string) {
-	name := about.GetName() + "." + reason
+// tell posts an event about an object, once.
+func (p *pass) tell(about *Object, kind, reason, message string) {
+	name := about.GetName() + "." + string(about.GetUID()) + "." + strings.ToLower(reason)
 	if _, err := p.Get(coreEvents, about.GetNamespace(), name); err == nil {
 		return
 	}
@@ -130,7 +134,7 @@ func (p *pass) tell(about *Object, reason, message string) {
 		},
 		Reason:         reason,
 		Message:        message,
-		Type:           "Warning",
+		Type:           kind,
 		FirstTimestamp: now,
 		LastTimestamp:  now,
 		Count:          1,
