@@ -183,15 +183,7 @@ func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 	if err := todo.Err(); err != nil {
 		return err
 	}
-	var missing model.Findings
-	for _, pool := range todo.MissingIPPools {
-		if pool.Damage != nil {
-			missing.Refuse(pool.Field, "IP pool record damaged", "Unable to read the record of the IP pool %s: %s.", pool.ID, pool.Damage)
-			continue
-		}
-		missing.Refuse(pool.Field, "IP pool not found",
-			"No IP pool with the id %q is registered in this vCenter. Create the pool first, and reference its id.", pool.ID)
-	}
+	missing := missingPools(todo)
 	if r := req.Spec.Registry; r.Username != "" && r.Password == "" && buildsMachines(todo) {
 		missing.Refuse(model.ClusterField(model.FieldRegistryPassword), "Password of registries missing",
 			"Nodes log in to registries as the user of registry.username, and the password was not given. Set password_wo of registry, "+
@@ -212,6 +204,20 @@ func approve(req *Request, facts *model.Facts, todo *model.Plan) error {
 		return fmt.Errorf("the certificate authorities of %s are not in the state; import it again", req.Spec.Describe())
 	}
 	return nil
+}
+
+// missingPools refuses a plan without the IP pools that it needs.
+func missingPools(todo *model.Plan) model.Findings {
+	var missing model.Findings
+	for _, pool := range todo.MissingIPPools {
+		if pool.Damage != nil {
+			missing.Refuse(pool.Field, "IP pool record damaged", "Unable to read the record of the IP pool %s: %s.", pool.ID, pool.Damage)
+			continue
+		}
+		missing.Refuse(pool.Field, "IP pool not found",
+			"No IP pool with the id %q is registered in this vCenter. Create the pool first, and reference its id.", pool.ID)
+	}
+	return missing
 }
 
 // buildsMachines reports whether a plan makes VMs that boot.

@@ -56,6 +56,11 @@ func (m imageMarker) of(image model.Image) bool {
 	return m.SHA256 == image.Digest() && (image.Build == nil || m.Base == image.Build.BaseVersion)
 }
 
+// original reports whether a VM with the marker is the one that was given it, and no copy.
+func (m imageMarker) original(p properties) bool {
+	return m.VM != "" && strings.EqualFold(m.VM, instanceUUID(p))
+}
+
 func (m imageMarker) option() (*types.OptionValue, error) {
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -112,7 +117,7 @@ func (inv *inventory) nameHolder(dc *node, image model.Image) *node {
 func (inv *inventory) uploadedImage(dc *node, image model.Image, n *node) bool {
 	m, ok := imageMarkerOf(n.properties)
 	return ok && !m.Importing && !isTemplate(n) && !poweredOn(n.properties) && inv.nameHolder(dc, image) == n &&
-		m.VM != "" && strings.EqualFold(m.VM, value[string](n.properties, "config.instanceUuid"))
+		m.original(n.properties)
 }
 
 // begunImage reports whether a VM is one whose disks are being uploaded, or were when that
@@ -221,7 +226,7 @@ func (c *Client) FindImage(ctx context.Context, q model.ImageQuery) (*model.Foun
 	r := &resolver{inventory: inv, dc: dc}
 	made, base, found := r.made(q.Image)
 	q.Image = made
-	image := &model.FoundImage{Image: q.Image, BaseFindings: base.findings}
+	image := &model.FoundImage{Image: q.Image, Datacenter: dc.ref.String(), BaseFindings: base.findings}
 	for _, n := range found {
 		switch {
 		case wholeTemplate(n):

@@ -108,10 +108,13 @@ func listedPaths(nodes []*node) string {
 
 // baseVersion tells a template from another one of its name, which has another instance UUID,
 // and from what it was before its last snapshot. What else is changed of it, such as its notes,
-// makes no other image.
+// makes no other image. One that Gantry has made is what it was made of, whatever snapshots
+// others take of it, such as a backup.
 func baseVersion(n *node) string {
 	snapshot := ""
-	if ref, ok := currentSnapshot(n); ok {
+	if m, ok := imageMarkerOf(n.properties); ok && m.original(n.properties) && isTemplate(n) {
+		snapshot = m.SHA256 + " " + m.Base
+	} else if ref, ok := currentSnapshot(n); ok {
 		snapshot = ref.String()
 	}
 	sum := sha256.Sum256([]byte(instanceUUID(n.properties) + " " + snapshot))

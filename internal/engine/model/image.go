@@ -161,8 +161,10 @@ type FoundImage struct {
 	Begun []string
 	// Holder is the path of what else has the image's name in its folder.
 	Holder string
-	// Image is the one that was asked for, of the version of its base that there is.
-	Image Image
+	// Image is the one that was asked for, of the version of its base that there is, and Datacenter
+	// the reference of that in which it was looked for.
+	Image      Image
+	Datacenter string
 	// Base is the template that it is built of; without a reference BaseFindings say why there
 	// is none, unless that is another image.
 	Base         Template

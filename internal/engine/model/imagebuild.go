@@ -116,10 +116,17 @@ func (i Image) resolvedBase(ref string) Image {
 
 // RecordKey tells the record of an image from those of others in its datacenter.
 func (i Image) RecordKey() string {
-	if i.Build == nil || i.Build.BaseVersion == "" {
+	if i.Build == nil {
 		return i.Digest()
 	}
-	sum := sha256.Sum256([]byte(i.Digest() + "/" + i.Build.BaseVersion))
+	return imageKey(i.Digest(), i.Build.BaseVersion)
+}
+
+func imageKey(digest, baseVersion string) string {
+	if baseVersion == "" {
+		return digest
+	}
+	sum := sha256.Sum256([]byte(digest + "/" + baseVersion))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -100,6 +100,10 @@ type VCenter interface {
 	// FindImage looks for what there is of an image that Gantry makes; two calls, and one more
 	// where something else has the name of an image from a library.
 	FindImage(ctx context.Context, q ImageQuery) (*FoundImage, error)
+	// MadeImage returns what there is of a template that Gantry has made; one call, one more where
+	// the inventory does not show it, and one more with its users, however many VMs there are. By
+	// a name, none, and several, are an error.
+	MadeImage(ctx context.Context, q MadeImageQuery) (*MadeImage, error)
 	// ImageFolder returns the reference of the folder with a path, as in CreateFolder, which
 	// it makes where it is missing; an empty path is the datacenter's own folder.
 	ImageFolder(ctx context.Context, datacenter, path string) (ref string, err error)

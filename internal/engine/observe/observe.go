@@ -116,6 +116,12 @@ func (o Observer) Successor(ctx context.Context, spec *model.ClusterSpec, gone [
 	})
 }
 
+// Image reads what making an image needs that is no cluster's, its names resolved: the spec's id is
+// the owner of what an interrupted run has left.
+func (o Observer) Image(ctx context.Context, spec *model.ClusterSpec) (*World, error) {
+	return o.read(ctx, request{target: spec.Target(), id: spec.ID, names: spec.Names(), ipPools: spec.IPPools()})
+}
+
 // Target reads what status and destruction need: no names are resolved, and the IP
 // pools are those that the record and the machines name.
 func (o Observer) Target(ctx context.Context, target model.Target, secrets *model.Secrets) (*World, error) {

@@ -32,8 +32,13 @@ func (o privilegedObject) needed() []string {
 // Privileges returns the ids of the privileges that whoever carries a plan out needs, by the
 // reference of the object; none where nothing is changed in vCenter.
 func Privileges(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, site model.Site) map[string][]string {
+	return idsOf(newCheck(spec, facts, p, &model.Limits{Site: site}).privilegedObjects())
+}
+
+// idsOf are the ids of what is needed on objects, by their references.
+func idsOf(objects []privilegedObject) map[string][]string {
 	needed := map[string][]string{}
-	for _, o := range newCheck(spec, facts, p, &model.Limits{Site: site}).privilegedObjects() {
+	for _, o := range objects {
 		for _, id := range o.needed() {
 			if !slices.Contains(needed[o.ref], id) {
 				needed[o.ref] = append(needed[o.ref], id)
@@ -45,15 +50,20 @@ func Privileges(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, site
 
 // missingPrivileges warns of what whoever carries the plan out lacks.
 func (c check) missingPrivileges() model.Findings {
-	var f model.Findings
 	if len(c.limits.Lacks) == 0 {
-		return f
+		return model.Findings{}
 	}
+	return c.lacking(c.privilegedObjects())
+}
+
+// lacking warns of what is lacking on objects.
+func (c check) lacking(objects []privilegedObject) model.Findings {
+	var f model.Findings
 	user := "The provider's own user"
 	if c.limits.User != "" {
 		user = fmt.Sprintf("The account %q", c.limits.User)
 	}
-	for _, o := range c.privilegedObjects() {
+	for _, o := range objects {
 		if o.kind == privileges.ComputeCluster {
 			continue // without it nothing fails
 		}

@@ -16,7 +16,7 @@ import (
 var unguarded = map[string]bool{
 	"InstanceUUID": true, "Survey": true, "Zones": true, "MachineZones": true, "StorageCompliance": true,
 	"Poll": true, "Clones": true, "FindFolder": true,
-	"FindImage": true, "Licenses": true,
+	"FindImage": true, "MadeImage": true, "Licenses": true,
 	"Ready": true, "Nodes": true, "Secret": true, "Available": true, "AdminsBound": true, "Kubeadm": true,
 	"ControlPlane": true, "ControlPlanePods": true, "EtcdMembers": true, "EtcdSnapshot": true, "ContainerEnds": true,
 	"VIP": true, "KubeVIPRuns": true,

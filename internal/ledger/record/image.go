@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,41 @@ type Image struct {
 	Template string `json:"t,omitempty"`
 	// Marking says that Template was still a VM, about to be marked as a template.
 	Marking bool `json:"m,omitempty"`
+	// Holders are the resources that have the image as such, each once.
+	Holders []ImageHolder `json:"h,omitempty"`
+}
+
+// ImageHolder is a resource that has an image: which creation of which name.
+type ImageHolder struct {
+	Name        string      `json:"n"`
+	Incarnation Incarnation `json:"c,omitempty"`
+}
+
+// HeldBy is the image with a holder, in the place of one of the same name or creation.
+func (i Image) HeldBy(holder ImageHolder) Image {
+	i.Holders = append(slices.DeleteFunc(slices.Clone(i.Holders), func(h ImageHolder) bool {
+		return h.Name == holder.Name || h.Incarnation == holder.Incarnation
+	}), holder)
+	return i
+}
+
+// Without is the image without the holder of a creation.
+func (i Image) Without(incarnation Incarnation) Image {
+	i.Holders = slices.DeleteFunc(slices.Clone(i.Holders), func(h ImageHolder) bool { return h.Incarnation == incarnation })
+	if len(i.Holders) == 0 {
+		i.Holders = nil
+	}
+	return i
+}
+
+// HolderNames are the names of the holders, sorted.
+func (i Image) HolderNames() []string {
+	var names []string
+	for _, h := range i.Holders {
+		names = append(names, h.Name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Complete reports whether the import has ended.

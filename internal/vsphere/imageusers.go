@@ -1,0 +1,184 @@
+package vsphere
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+)
+
+// imageUsers finds out what uses a template: the VMs whose marker says that they were cloned from
+// it, of whichever cluster, and all whose disks are links of its disks. In its datacenter, from
+// where alone there are clones, what cannot be read may be one of them.
+func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *node, made *model.MadeImage) error {
+	disks, err := c.allDisks(ctx)
+	if err != nil {
+		return err
+	}
+	files := map[diskFile]bool{}
+	for _, file := range chainsOf(disks[template.ref]) {
+		files[file] = true
+	}
+	if len(files) == 0 {
+		made.Unjudged = append(made.Unjudged, fmt.Sprintf("%s itself, of which no disk can be read", template.path))
+	}
+	made.ForeignDisks = foreignDisks(template, disks[template.ref])
+	for _, n := range inv.byType["VirtualMachine"] {
+		if n == template {
+			continue
+		}
+		p, read := disks[n.ref]
+		_, devices := p.values["config.hardware.device"]
+		linked := slices.ContainsFunc(chainsOf(p), func(file diskFile) bool { return files[file] })
+		marker, isNode := markerOf(n.properties)
+		switch {
+		case linked, isNode && inv.clonedFrom(marker, template):
+			made.Users = append(made.Users, n.path)
+		case !read || p.vanished():
+			// deleted since
+		case dc != nil && !n.within(dc.ref):
+		case isNode && !marker.Understood():
+			made.Unjudged = append(made.Unjudged, n.path+" (made by a newer Gantry)")
+		default:
+			if why := c.unjudged(n, p, devices); why != "" {
+				made.Unjudged = append(made.Unjudged, fmt.Sprintf("%s (%s)", n.path, why))
+			}
+		}
+	}
+	made.Unjudged = append(made.Unjudged, c.hiddenIn(inv, dc)...)
+	return nil
+}
+
+// clonedFrom reports whether the marker of a machine says that it was cloned from a template. Where
+// its reference means nothing any more, as in a vCenter that was restored, its name does.
+func (inv *inventory) clonedFrom(m marker, template *node) bool {
+	if m.TemplateRef == template.ref.String() {
+		return true
+	}
+	return inv.pathOf(m.TemplateRef) == "" && m.Template != "" &&
+		(inventoryname.MayMatch(template.path, m.Template) || template.named(path.Base(m.Template)))
+}
+
+// unjudged says why of a VM cannot be said whether it is a clone; empty: it is none.
+func (c *Client) unjudged(n *node, p properties, devices bool) string {
+	state := value[types.VirtualMachineConnectionState](n.properties, "runtime.connectionState")
+	switch {
+	case n.denied() != nil:
+		return c.missingPrivilege(n.denied())
+	case p.denied() != nil:
+		return c.missingPrivilege(p.denied())
+	case state != "" && state != types.VirtualMachineConnectionStateConnected:
+		return fmt.Sprintf("it is %s: connect its host, or remove it from the inventory", state)
+	case unreadable(n) || !devices:
+		return "vCenter returns no configuration of it now, as while it is being made"
+	}
+	return ""
+}
+
+// hiddenIn are the folders of a datacenter that cannot be read, and the VMs of its hosts that the
+// account does not see.
+func (c *Client) hiddenIn(inv *inventory, dc *node) []string {
+	if dc == nil {
+		return []string{"the datacenter of the template, which cannot be read"}
+	}
+	var hidden []string
+	for _, n := range inv.below(dc.ref, "Folder", "VirtualApp") {
+		if n.denied() != nil {
+			hidden = append(hidden, fmt.Sprintf("%s (%s)", n.path, c.missingPrivilege(n.denied())))
+		}
+	}
+	for _, host := range inv.below(dc.ref, "HostSystem") {
+		unseen := slices.DeleteFunc(host.refs("vm"), func(ref types.ManagedObjectReference) bool { return inv.nodes[ref] != nil })
+		if len(unseen) > 0 {
+			hidden = append(hidden, fmt.Sprintf("%d VMs on host %s that the account %q may not see", len(unseen), host.name, inv.user))
+		}
+	}
+	return hidden
+}
+
+// allDisks reads the devices of all VMs, in one call.
+func (c *Client) allDisks(ctx context.Context) (map[types.ManagedObjectReference]properties, error) {
+	found, err := c.retrieve(ctx, types.PropertyFilterSpec{
+		ObjectSet: []types.ObjectSpec{{Obj: c.soap.content.RootFolder, Skip: types.NewBool(false), SelectSet: treeSteps()}},
+		PropSet:   []types.PropertySpec{{Type: "VirtualMachine", PathSet: []string{"config.hardware.device", "config.files.vmPathName"}}},
+	})
+	if err != nil {
+		return nil, c.failed("read the disks of all VMs", err)
+	}
+	all := make(map[types.ManagedObjectReference]properties, len(found))
+	for _, p := range found {
+		all[p.ref] = p
+	}
+	return all, nil
+}
+
+// diskFile is a file of a disk. Datastores of two datacenters may have one name.
+type diskFile struct{ datastore, name string }
+
+// chainsOf are the files of a VM's disks and of those that they are links of.
+func chainsOf(p properties) []diskFile {
+	var files []diskFile
+	for _, disk := range devicesOf(p).disks {
+		for backing := disk.Backing; backing != nil; backing = parentBacking(backing) {
+			file, ok := backing.(types.BaseVirtualDeviceFileBackingInfo)
+			if !ok {
+				break
+			}
+			info := file.GetVirtualDeviceFileBackingInfo()
+			at := diskFile{name: info.FileName}
+			if info.Datastore != nil {
+				at.datastore = info.Datastore.Value
+			}
+			files = append(files, at)
+		}
+	}
+	return files
+}
+
+// parentBacking is what a disk is a link of; nil: nothing.
+func parentBacking(backing types.BaseVirtualDeviceBackingInfo) types.BaseVirtualDeviceBackingInfo {
+	switch b := backing.(type) {
+	case *types.VirtualDiskFlatVer2BackingInfo:
+		if b.Parent != nil {
+			return b.Parent
+		}
+	case *types.VirtualDiskSeSparseBackingInfo:
+		if b.Parent != nil {
+			return b.Parent
+		}
+	case *types.VirtualDiskSparseVer2BackingInfo:
+		if b.Parent != nil {
+			return b.Parent
+		}
+	case *types.VirtualDiskFlatVer1BackingInfo:
+		if b.Parent != nil {
+			return b.Parent
+		}
+	case *types.VirtualDiskSparseVer1BackingInfo:
+		if b.Parent != nil {
+			return b.Parent
+		}
+	}
+	return nil
+}
+
+// foreignDisks are the disks of a template beside the one that it was made with.
+func foreignDisks(template *node, p properties) []string {
+	var foreign []string
+	home, _, _ := splitFile(value[string](p, "config.files.vmPathName"))
+	for i, disk := range devicesOf(p).disks {
+		file, _, _ := backingFile(disk)
+		dir, _, _ := splitFile(file)
+		volume := disk.VDiskId != nil && disk.VDiskId.Id != ""
+		if i > 0 || volume || dir != home {
+			foreign = append(foreign, strings.TrimSpace(deviceLabel(disk)+" "+file))
+		}
+	}
+	return foreign
+}
