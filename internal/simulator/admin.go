@@ -33,6 +33,20 @@ func (s *Simulator) PowerOffVM(name string) error { return s.administer(name, s.
 // PowerOnVM powers a machine on, by name.
 func (s *Simulator) PowerOnVM(name string) error { return s.administer(name, s.powerOn) }
 
+// DisconnectVM has vCenter lose the host of a machine, by name, as far as the machine is concerned:
+// what it knew of it stays. Where lost is set, that is not so, as with files that cannot be reached.
+func (s *Simulator) DisconnectVM(name string, lost bool) error {
+	return s.administer(name, func(ctx *vcsim.Context, vm *vcsim.VirtualMachine) fault {
+		state := types.VirtualMachineConnectionStateDisconnected
+		if lost {
+			state = types.VirtualMachineConnectionStateInaccessible
+			vm.Config = nil
+		}
+		ctx.Update(vm, []types.PropertyChange{{Name: "runtime.connectionState", Val: state}})
+		return nil
+	})
+}
+
 // HangVM stops the kubelet in a machine that runs on, by name, until its next boot.
 // Guests that run real Kubernetes have processes to stop.
 func (s *Simulator) HangVM(name string) error {
