@@ -43,6 +43,7 @@ func (e *Engine) PlanImage(ctx context.Context, spec model.ClusterSpec) (*model.
 	o.ReadPrivileges(ctx, w, e.User, plan.NodeImagePrivileges(&spec, &w.Facts, p, w.Limits.Site), "")
 	w.Limits.FreeClaims = e.Ledger.MaxClaims - w.Snapshot.Live()
 	plan.CheckNodeImage(&spec, &w.Facts, p, &w.Limits)
+	p.Add(w.Limits.Findings) // also of what matters only when the image has to be made again
 	return p, w.Limits.Site, nil
 }
 
@@ -71,34 +72,38 @@ func (e *Engine) makeImage(
 	if err != nil {
 		return nil, err
 	}
-	template, err := e.makeImageUnderLock(ctx, spec, found.Image, holder, lease, progress)
-	var made *model.MadeImage
-	if err == nil {
-		made, err = e.imageOf(ctx, e.Builder, template.Ref)
-	}
+	made, err := e.makeImageUnderLock(ctx, spec, found.Image, holder, lease, progress)
 	return made, release(ctx, lease, err)
 }
 
 func (e *Engine) makeImageUnderLock(
 	ctx context.Context, spec model.ClusterSpec, image model.Image, holder record.ImageHolder, lease *ledger.Lease, progress *run.Progress,
-) (model.Template, error) {
+) (*model.MadeImage, error) {
 	var w *observe.World
 	err := run.Retry(ctx, e.Timing, func(ctx context.Context) (err error) {
 		w, err = e.observer(true).Image(ctx, &spec)
 		return err
 	})
 	if err != nil {
-		return model.Template{}, err
+		return nil, err
 	}
 	p := plan.NodeImage(&spec, w.Limits.Site)
 	w.Limits.FreeClaims = e.Ledger.MaxClaims - w.Snapshot.Live()
 	plan.CheckNodeImage(&spec, &w.Facts, p, &w.Limits)
 	p.Add(missingPools(p))
 	if err := p.Err(); err != nil {
-		return model.Template{}, err
+		return nil, err
 	}
 	r := e.runner(e.Builder, w, lease, run.Config{Spec: &spec, Progress: progress})
-	return r.MakeImage(ctx, image, holder)
+	template, err := r.MakeImage(ctx, image, holder)
+	if err != nil {
+		return nil, err
+	}
+	made, err := e.imageOf(ctx, e.Builder, template.Ref)
+	if err == nil {
+		made.BaseRef = w.Limits.Site.BaseRef
+	}
+	return made, err
 }
 
 // imageOf reads the template of a reference that was there a moment ago.
@@ -139,6 +144,25 @@ func (e *Engine) lockImage(ctx context.Context, id uuid.UUID, of record.Ref) (co
 // Image reads what there is of an image that a state holds, by its identity alone.
 func (e *Engine) Image(ctx context.Context, id model.ImageIdentity) (*model.MadeImage, error) {
 	return e.Reader.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: id, MaxAge: e.Timing.ReadMaxAge})
+}
+
+// NamedImage finds the image that a user means, by the name or path of its template.
+func (e *Engine) NamedImage(ctx context.Context, name string) (*model.MadeImage, error) {
+	return e.Reader.MadeImage(ctx, model.MadeImageQuery{Name: name})
+}
+
+// ImageUse is Image with what uses it.
+func (e *Engine) ImageUse(ctx context.Context, id model.ImageIdentity) (*model.MadeImage, error) {
+	return e.Reader.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: id, Users: true, MaxAge: e.Timing.ReadMaxAge})
+}
+
+// ImageHolder is who holds an image alone; empty: no one does, or several.
+func (e *Engine) ImageHolder(ctx context.Context, id uuid.UUID) (record.ImageHolder, error) {
+	body, _, err := e.imageRecord(ctx, id)
+	if err != nil || len(body.Holders) != 1 {
+		return record.ImageHolder{}, err
+	}
+	return body.Holders[0], nil
 }
 
 // ImageRecordID is the id of the record of an image that is there.

@@ -74,7 +74,9 @@ func TestUsersOfANodeImageThatCannotBeRead(t *testing.T) {
 		says []string
 	}{
 		"no privilege": {
-			func(w *world) error { return w.sim.DenyPrivilegeOn(w.sim.Username(), "System.Read", "/dc-1/vm/images/gantry/other") },
+			func(w *world) error {
+				return w.sim.DenyPrivilegeOn(w.sim.Username(), "System.Read", "/dc-1/vm/images/gantry/other")
+			},
 			[]string{"/dc-1/vm/images/gantry/other", "System.Read"},
 		},
 		"disconnected":  {func(w *world) error { return w.sim.DisconnectVM("other", false) }, []string{"gantry/other", "disconnected"}},

@@ -16,6 +16,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/provider/datacenters"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/gateway"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/ippool"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeimage"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/orphans"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/privilegetable"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/templatefacts"
@@ -99,6 +100,7 @@ func (p *gantry) Resources(context.Context) []func() resource.Resource {
 		cloudaccount.NewResource,
 		gateway.NewResource,
 		ippool.NewResource,
+		nodeimage.NewResource,
 		vmwarecluster.NewResource,
 		zonetag.NewResource,
 	}

@@ -39,7 +39,7 @@ func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *n
 		marker, isNode := markerOf(n.properties)
 		switch {
 		case linked, isNode && inv.clonedFrom(marker, template):
-			made.Users = append(made.Users, n.path)
+			made.Users = append(made.Users, model.ImageUser{Path: n.path, Cluster: marker.Cluster})
 		case !read || p.vanished():
 			// deleted since
 		case dc != nil && !n.within(dc.ref):

@@ -96,11 +96,14 @@ func (inv *inventory) madeNamed(name string) (*node, error) {
 // unseenImage is what there is of a template that the inventory does not show: gone is what vCenter
 // says is not there, by its reference.
 func (c *Client) unseenImage(ctx context.Context, inv *inventory, id model.ImageIdentity) (*model.MadeImage, error) {
+	hidden := func(why string) *model.MadeImage { return &model.MadeImage{ImageIdentity: id, Hidden: why} }
+	if id.Ref == "" {
+		return hidden(fmt.Sprintf("no one template that the account %q may read has the instance UUID %s", inv.user, id.UUID)), nil
+	}
 	ref, err := parseRef("VirtualMachine", id.Ref)
 	if err != nil {
 		return nil, err
 	}
-	hidden := func(why string) *model.MadeImage { return &model.MadeImage{ImageIdentity: id, Hidden: why} }
 	if n := inv.nodes[ref]; n != nil {
 		switch {
 		case n.denied() != nil:

@@ -3,6 +3,8 @@ package model
 import (
 	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // ImageIdentity is by what a template that Gantry has made is known, whatever it is called by now.
@@ -34,11 +36,30 @@ type MadeImage struct {
 	// Digest, BaseVersion and Base are of what it was made: Base is the path that the template had
 	// then that it was built of.
 	Digest, BaseVersion, Base string
+	// BaseRef is the template of which it was made, where a run has just made it or found it made.
+	BaseRef string
 
-	// Users are the VMs that use it, and ForeignDisks those that it has and that Gantry has not made.
-	Users, ForeignDisks []string
+	// Users are the VMs that use it.
+	Users []ImageUser
+	// ForeignDisks are those that it has and that Gantry has not made.
+	ForeignDisks []string
 	// Unjudged are the VMs and folders of which cannot be said whether they use it, and why.
 	Unjudged []string
+}
+
+// ImageUser is a VM that uses a template.
+type ImageUser struct {
+	Path    string    // inventory path
+	Cluster uuid.UUID // whose machine it is; uuid.Nil: no cluster's, or that is not known
+}
+
+// UserPaths are the paths of the users.
+func (m *MadeImage) UserPaths() []string {
+	paths := make([]string, len(m.Users))
+	for i, user := range m.Users {
+		paths[i] = user.Path
+	}
+	return paths
 }
 
 // RecordKey tells the record of the image from those of others in its datacenter.
@@ -58,7 +79,7 @@ func (m *MadeImage) CheckDeletion() error {
 	case len(m.Users) > 0:
 		return fmt.Errorf("%s is in use, and was not deleted. These VMs were cloned from it: %s. Destroy or replace them first. Where the "+
 			"image is being replaced, `lifecycle { create_before_destroy = true }` has the new one made, and clusters changed to it, "+
-			"before the old one is deleted", m.Path, Listed(m.Users))
+			"before the old one is deleted", m.Path, Listed(m.UserPaths()))
 	case len(m.ForeignDisks) > 0:
 		return fmt.Errorf("%s has disks that Gantry has not made, and would delete with it: %s. Remove them from it first",
 			m.Path, Listed(m.ForeignDisks))

@@ -129,14 +129,21 @@ func (imageSource) ValidateObject(_ context.Context, req validator.ObjectRequest
 		v, ok := req.ConfigValue.Attributes()[name]
 		return ok && !v.IsNull() && !v.IsUnknown()
 	}
-	absent := func(name string) bool { return req.ConfigValue.Attributes()[name].IsNull() }
+	absent := func(name string) bool {
+		v, ok := req.ConfigValue.Attributes()[name]
+		return !ok || v.IsNull()
+	}
 	refuse := func(name, summary, detail string) {
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path.AtName(name), summary, detail))
 	}
 	switch {
 	case absent("template") && absent("ova_url") && absent("content_library"):
+		libraries := ""
+		if _, ok := req.ConfigValue.Attributes()["content_library"]; ok {
+			libraries = ", or content_library"
+		}
 		resp.Diagnostics.Append(diagnostics.AttributeError(req.Path, "Image missing",
-			"Set template, the name of a VM template, or ova_url and sha256 of an OVA that is imported as one, or content_library."))
+			"Set template, the name of a VM template, or ova_url and sha256 of an OVA that is imported as one"+libraries+"."))
 	case set("content_library") && (set("template") || set("ova_url")):
 		refuse("content_library", "Two images", "The image is either a template that is there, or made of an OVA or of an item of a content "+
 			"library. Remove content_library, or template, ova_url and sha256.")

@@ -1,0 +1,220 @@
+package nodeimage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
+)
+
+// ModifyPlan implements resource.ResourceWithModifyPlan: it decides whether a change is another
+// image, and refuses what vCenter shows to be impossible.
+func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.conn == nil || r.conn.Unconfigured() {
+		return
+	}
+	if req.Plan.Raw.IsNull() {
+		r.planDestroy(ctx, req, resp)
+		return
+	}
+	if !req.State.Raw.IsNull() && req.Plan.Raw.Equal(req.State.Raw) {
+		r.conn.MarkPlanning()
+		return
+	}
+	p := planning{conn: r.conn, resp: resp}
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &p.m)...)
+	if !req.State.Raw.IsNull() {
+		p.prior = &model{}
+		resp.Diagnostics.Append(req.State.Get(ctx, p.prior)...)
+		h, _, diags := readHeld(ctx, req.Private)
+		resp.Diagnostics.Append(diags...)
+		p.held = h
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !enginecrud.InputsKnown(req.Config) {
+		p.unknown(ctx)
+		return
+	}
+	if p.prior == nil && r.conn.Applying() {
+		return // an error here would leave a deposed object: the creation itself refuses what is in its way
+	}
+	p.run(ctx)
+}
+
+// planning is one plan.
+type planning struct {
+	conn  *connection.Connection
+	resp  *resource.ModifyPlanResponse
+	prior *model // nil: a creation
+	held  held
+	m     model
+}
+
+// unknown plans what depends on what is not known yet: of what makes the image, it may be another.
+func (p *planning) unknown(ctx context.Context) {
+	if p.prior == nil || p.m.Base.Equal(p.prior.Base) && p.m.Build.Equal(p.prior.Build) && !p.datacenter().IsUnknown() {
+		return
+	}
+	p.setUnknown(ctx)
+}
+
+func (p *planning) datacenter() types.String {
+	datacenter, ok := p.m.Placement.Attributes()["datacenter"].(types.String)
+	if !ok {
+		return types.StringUnknown()
+	}
+	return datacenter
+}
+
+// setUnknown marks what another image has otherwise.
+func (p *planning) setUnknown(ctx context.Context) {
+	for _, name := range []string{"id", "template"} {
+		p.resp.Diagnostics.Append(p.resp.Plan.SetAttribute(ctx, path.Root(name), types.StringUnknown())...)
+	}
+}
+
+func (p *planning) run(ctx context.Context) {
+	spec, diags := p.m.spec(ctx)
+	p.resp.Diagnostics.Append(diags...)
+	if diags.HasError() {
+		return
+	}
+	eng, err := enginecrud.ImageEngine(ctx, p.conn)
+	var plan *enginemodel.Plan
+	var site enginemodel.Site
+	if err == nil {
+		plan, site, err = eng.PlanImage(ctx, spec)
+	}
+	if err != nil {
+		p.resp.Diagnostics.Append(diagnostics.FromError("plan", p.m.subject(), err))
+		return
+	}
+	replaced := p.replacedBy(ctx, spec, site)
+	if len(replaced) > 0 {
+		p.resp.RequiresReplace = append(p.resp.RequiresReplace, replaced...)
+		p.setUnknown(ctx)
+		return // Terraform plans the creation in a call of its own
+	}
+	if p.prior == nil {
+		// What the image is built of, and of which version, stands in its record alone: the apply finds
+		// it by then.
+		p.resp.Diagnostics.Append(enginecrud.ShowImage(plan, p.conn, p.m.attributePath)...)
+		return
+	}
+	p.resp.Diagnostics.Append(p.ofNames(plan)...)
+	p.warnOfBase(spec, site)
+}
+
+// replacedBy are the attributes whose change is another image; none: it is the same one.
+func (p *planning) replacedBy(_ context.Context, spec enginemodel.ClusterSpec, site enginemodel.Site) []path.Path {
+	if p.prior == nil || p.held.Digest == "" {
+		return nil
+	}
+	var at []path.Path
+	if spec.Image.Digest() != p.held.Digest {
+		at = append(at, path.Root("build"), path.Root("base"))
+	}
+	if !p.sameBase(spec, site) {
+		at = append(at, path.Root("base"))
+	}
+	if site.Datacenter != "" && site.Datacenter != p.held.Datacenter {
+		at = append(at, path.Root("placement"))
+	}
+	return at
+}
+
+// sameBase reports whether the template is meant that the image was built of. Of an OVA the digest
+// says so. One that was renamed is the same; where neither of two names means anything any more,
+// they are what is known.
+func (p *planning) sameBase(spec enginemodel.ClusterSpec, site enginemodel.Site) bool {
+	wanted := spec.Image.Build.Base
+	if wanted.OVA != nil || p.baseName() == wanted.Template {
+		return true
+	}
+	if site.BaseRef != "" && p.held.BaseRef != "" {
+		return site.BaseRef == p.held.BaseRef
+	}
+	return inventoryname.MayMatch(p.held.Base, wanted.Template)
+}
+
+// baseName is the template of the prior base, as it is spelled; empty after an import.
+func (p *planning) baseName() string {
+	if p.prior.Base.IsNull() {
+		return ""
+	}
+	name, _ := p.prior.Base.Attributes()["template"].(types.String)
+	return name.ValueString()
+}
+
+// ofNames are the findings about what an update changes: what is built of it is built another time.
+func (p *planning) ofNames(plan *enginemodel.Plan) diag.Diagnostics {
+	changed := func(at path.Path) bool {
+		switch at.Steps()[0].String() {
+		case "placement":
+			return !p.m.Placement.Equal(p.prior.Placement)
+		case "image_folder":
+			return !p.m.ImageFolder.Equal(p.prior.ImageFolder)
+		case "ip_pool_id":
+			return !p.m.IPPoolID.Equal(p.prior.IPPoolID)
+		}
+		return false
+	}
+	about := func(f enginemodel.Finding) bool {
+		return !slices.ContainsFunc(f.Fields, func(field enginemodel.Field) bool { return changed(p.m.attributePath(field)) })
+	}
+	plan.Problems = slices.DeleteFunc(plan.Problems, about)
+	plan.Warnings = slices.DeleteFunc(plan.Warnings, about)
+	plan.MissingIPPools = slices.DeleteFunc(plan.MissingIPPools, func(pool enginemodel.MissingIPPool) bool {
+		return !changed(p.m.attributePath(pool.Field))
+	})
+	return enginecrud.ShowImage(plan, p.conn, p.m.attributePath)
+}
+
+// warnOfBase says where the name of the base means another template by now.
+func (p *planning) warnOfBase(spec enginemodel.ClusterSpec, site enginemodel.Site) {
+	if site.BaseRef == "" || p.held.BaseRef == "" || site.BaseRef == p.held.BaseRef {
+		return
+	}
+	p.resp.Diagnostics.Append(diagnostics.AttributeWarning(path.Root("base").AtName("template"), "The name of the base means another template",
+		fmt.Sprintf("The image was built of another template than %q is now, and stays as it is. To build it of that, replace it: "+
+			"`-replace` with its address.", spec.Image.Build.Base.Template)))
+}
+
+// planDestroy warns of what keeps the image from being destroyed now, but for clusters that this run
+// destroys: only the apply knows what there is by then.
+func (r *imageResource) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var m model
+	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+	h, known, diags := readHeld(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() || !known {
+		return
+	}
+	var eng *engine.Engine
+	var made *enginemodel.MadeImage
+	eng, err := r.engineOf(ctx, h)
+	if err == nil {
+		made, err = eng.ImageUse(ctx, h.identity())
+	}
+	if err == nil {
+		made.Users = slices.DeleteFunc(made.Users, func(u enginemodel.ImageUser) bool { return r.conn.Deleted(u.Cluster) })
+		err = made.CheckDeletion()
+	}
+	if err != nil {
+		resp.Diagnostics.AddWarning(diagnostics.Title(m.subject())+" cannot be destroyed now", diagnostics.Sentence(err.Error())+
+			" The apply tries to destroy it all the same, and fails if that is still so.")
+	}
+}

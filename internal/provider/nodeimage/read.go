@@ -1,0 +1,87 @@
+package nodeimage
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine"
+	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
+)
+
+// Read implements resource.Resource. It follows the template by its identity, and never looks for
+// one by its name. Gone is what vCenter says is not there.
+func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	r.conn.MarkPlanning()
+	var m model
+	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+	h, known, diags := readHeld(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !known {
+		h.UUID = m.ID.ValueString()
+	}
+	eng, err := r.engineOf(ctx, h)
+	var made *enginemodel.MadeImage
+	if err == nil {
+		made, err = eng.Image(ctx, h.identity())
+	}
+	if err == nil && !known && made.Path != "" {
+		h, err = imported(ctx, eng, made, &m)
+	}
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromRefresh(m.subject(), err))
+		return
+	}
+	switch {
+	case made.Hidden != "" && !known:
+		resp.Diagnostics.AddError("Unable to read "+m.subject(), diagnostics.Sentence(made.Hidden)+" Restore an earlier version of the state, or "+
+			"remove the resource from it with `terraform state rm` and import the template.")
+		return
+	case made.Hidden != "":
+		resp.Diagnostics.AddWarning("Template not visible in vCenter", fmt.Sprintf(
+			"Whether %s is still there is not known: %s. An object that cannot be read is not treated as deleted.",
+			m.Template.ValueString(), made.Hidden))
+		return
+	case made.Ref == "":
+		resp.State.RemoveResource(ctx)
+		return
+	case made.IsVM:
+		resp.Diagnostics.AddWarning("The template was converted to a VM", fmt.Sprintf(
+			"%s is a VM by now. Convert it back to a template; or delete it in vCenter, and the next apply builds the image anew. "+
+				"It is not destroyed as long as it is a VM.", made.Path))
+	}
+	m.show(made)
+	h.Ref = made.Ref
+	h.UUID = made.UUID
+	resp.Diagnostics.Append(h.write(ctx, resp.Private)...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
+
+// imported is what is held of an image of which private state says nothing, as after an import. Who
+// holds it alone is that one; another one is noted with the next update.
+func imported(ctx context.Context, eng *engine.Engine, made *enginemodel.MadeImage, m *model) (held, error) {
+	h := heldOf(eng, made)
+	var err error
+	if h.VCenter, err = eng.Reader.InstanceUUID(ctx); err != nil {
+		return h, err
+	}
+	holder, err := eng.ImageHolder(ctx, h.Record)
+	if err != nil {
+		return h, err
+	}
+	if holder.Name != "" && (m.Name.IsNull() || m.Name.ValueString() == holder.Name) {
+		m.Name = types.StringValue(holder.Name)
+		h.Incarnation = holder.Incarnation
+		return h, nil
+	}
+	h.Incarnation, err = record.NewIncarnation(rand.Reader)
+	return h, err
+}
