@@ -257,14 +257,5 @@ func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.
 	if err != nil {
 		return nil, err
 	}
-	r := e.imageRunner(lease, t, progress)
-	if made.Ref != "" {
-		if err := r.DeleteImage(ctx, made); err != nil {
-			return nil, err
-		}
-	}
-	if !found {
-		return nil, nil
-	}
-	return nil, r.ForgetImage(ctx, t.RecordID)
+	return nil, e.imageRunner(lease, t, progress).DeleteImage(ctx, t.RecordID, made)
 }

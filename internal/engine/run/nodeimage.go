@@ -57,22 +57,28 @@ func (r *Runner) clearBuild(ctx context.Context) error {
 	return r.ReleaseUnusedIPPools(ctx, nil)
 }
 
-// DeleteImage deletes a template that Gantry has made, and waits until it is gone. One that is gone
-// is success.
-func (r *Runner) DeleteImage(ctx context.Context, made *model.MadeImage) error {
-	err := r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.Destroy(ctx, made.Ref) })
+// DeleteImage deletes the record of an image, and then its template, and waits until that is gone. A
+// refresh after a run that was killed in between still finds the template, and the state with it;
+// of a record alone it would know nothing. What is gone already is success.
+func (r *Runner) DeleteImage(ctx context.Context, id uuid.UUID, made *model.MadeImage) error {
+	rec, err := r.Ledger.Record(ctx, id)
+	noted := err == nil
+	err = r.changes.call(ctx, func(ctx context.Context) error { return r.Ledger.Unregister(ctx, id) })
+	if err != nil || made.Ref == "" {
+		return err
+	}
+	err = r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.Destroy(ctx, made.Ref) })
 	if err == nil {
 		err = r.changes.watch.gone(ctx, made.Ref)
 	}
-	if err != nil && !errors.Is(err, model.ErrGone) {
-		return fmt.Errorf("delete the template %s: %w", made.Path, err)
+	if err == nil || errors.Is(err, model.ErrGone) {
+		return nil
 	}
-	return nil
-}
-
-// ForgetImage removes the record of an image whose template is gone.
-func (r *Runner) ForgetImage(ctx context.Context, id uuid.UUID) error {
-	return r.changes.call(ctx, func(ctx context.Context) error { return r.Ledger.Unregister(ctx, id) })
+	if noted && ctx.Err() == nil && !model.Transient(err) {
+		// It stays, and others find it by its record.
+		err = errors.Join(err, r.changes.call(ctx, func(ctx context.Context) error { return failureOf(r.Ledger.Register(ctx, rec)) }))
+	}
+	return fmt.Errorf("delete the template %s: %w", made.Path, err)
 }
 
 // RewriteImage writes the record of an image anew, unless it says that already.

@@ -22,6 +22,8 @@ type Interrupted struct {
 	// Step is applied with vCenter out of reach from the k-th call of its apply on,
 	// and then once more undisturbed: it has to end in the same place.
 	Step func(*Environment) resource.TestStep
+	// CheckDestroy is in the place of the environment's; nil: that one.
+	CheckDestroy func(*Environment) resource.TestCheckFunc
 	// Every samples one k of so many, with one of the variants in turn.
 	Every int
 }
@@ -124,9 +126,13 @@ func (i Interrupted) test(t *testing.T, env *Environment, steps ...resource.Test
 	if i.Before != nil {
 		steps = append(i.Before(env), steps...)
 	}
+	check := env.CheckDestroy
+	if i.CheckDestroy != nil {
+		check = i.CheckDestroy(env)
+	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: env.Factories(),
-		CheckDestroy:             env.CheckDestroy,
+		CheckDestroy:             check,
 		ErrorCheck: func(err error) error {
 			if env.impatient {
 				return nil // of the step that is interrupted

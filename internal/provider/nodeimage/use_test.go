@@ -97,6 +97,7 @@ func TestAccNodeImageInUse(t *testing.T) {
 				},
 				Config: whole, PlanOnly: true,
 			},
+			{Config: config(e, shape{})}, // its cluster is destroyed
 		},
 	})
 }

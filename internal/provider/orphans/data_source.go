@@ -40,7 +40,8 @@ func (d *dataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			"It reads every tag of the category `gantry`, one call each, and every VM, and changes nothing; what looks like an orphan is " +
 			"read twice. " +
 			"It finds VMs with Gantry's marker, addresses, records and locks whose cluster, gateway or pool is gone, " +
-			"creations that never completed, images that were imported of OVAs and that nothing uses, and tags that are not Gantry's. " +
+			"creations that never completed, images that Gantry has imported or built and that nothing uses, no VM and no `gantry_node_image`, " +
+			"and tags that are not Gantry's. " +
 			"Objects that a live run works on are left out. Folders cannot be marked in vCenter: it finds those of an incomplete creation, " +
 			"and those that hold orphaned VMs of one cluster and nothing else. " +
 			"Clusters and gateways of which vCenter shows no VM are among them, whether a state holds them or not. " +

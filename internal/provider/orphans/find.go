@@ -21,7 +21,7 @@ func (w *world) strandedMachines() {
 		if !w.gone(m.Cluster) {
 			continue
 		}
-		w.add(m.Path, "vm", m.Path, describeMachine(m), removeMachine(m))
+		w.add(m.Path, "vm", m.Path, w.describeMachine(m), removeMachine(m))
 		if m.OwnFolder {
 			w.add(m.Folder, "folder", m.Folder,
 				fmt.Sprintf("It holds VMs of cluster %s, of which there is no record, and nothing else. "+
@@ -31,7 +31,7 @@ func (w *world) strandedMachines() {
 	}
 }
 
-func describeMachine(m vsphere.MarkedMachine) string {
+func (w *world) describeMachine(m vsphere.MarkedMachine) string {
 	state := "powered off"
 	if m.PoweredOn {
 		state = "powered on"
@@ -43,7 +43,7 @@ func describeMachine(m vsphere.MarkedMachine) string {
 	case m.Builder:
 		what = "VM for the image"
 	}
-	detail := fmt.Sprintf("%s %s of cluster %s, of which there is no record. It is %s", what, m.Node, m.Cluster, state)
+	detail := fmt.Sprintf("%s %s of %s. It is %s", what, m.Node, w.ownerWords(m.Cluster, "", "no record"), state)
 	if len(m.Holdings) > 0 {
 		addresses := make([]string, len(m.Holdings))
 		for i, h := range m.Holdings {
@@ -214,8 +214,8 @@ func (w *world) strandedClaim(e ledger.Entry, vm string) {
 			free)
 	case w.gone(e.Owner.Cluster) && len(w.vms[e.Owner.Cluster]) == 0:
 		w.add(e.Name, "claim", address,
-			fmt.Sprintf("It is claimed of %s for %s of cluster %s%s, of which there is neither a record nor a VM.",
-				w.poolName(e.IPPool), e.Owner.Node, e.Owner.Cluster, since(e.Since)),
+			fmt.Sprintf("It is claimed of %s for %s of %s.", w.poolName(e.IPPool), e.Owner.Node,
+				w.ownerWords(e.Owner.Cluster, since(e.Since), "neither a record nor a VM")),
 			free)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // unusedImages finds the images that Gantry has made and of which no VM of its own was cloned, and
-// those whose making has stopped half way.
+// those whose making has stopped half way. What a gantry_node_image has is that one's.
 func (w *world) unusedImages() {
 	for id, e := range w.records {
 		if e.Record.Kind != record.KindImage || w.lockedByLiveRun[id] {
@@ -33,10 +33,11 @@ func (w *world) unusedImages() {
 			w.add(id.String(), kindName(record.KindImage), body.Name,
 				"It was made, and vCenter shows its template no more.",
 				"The next apply that uses the image makes it again. If none does, "+forget+".")
+		case len(body.Holders) > 0: // resources do, which destroy it when nothing else does
 		case !slices.ContainsFunc(w.machines, func(m vsphere.MarkedMachine) bool { return m.Template == body.Template }):
 			w.add(id.String(), kindName(record.KindImage), body.Name,
 				fmt.Sprintf("It was made as %s, and no VM of Gantry's was cloned from it.", path),
-				"Keep it for later clusters. If it is not needed, delete the template, and then "+forget+".")
+				"Keep it for later clusters, or import it as a gantry_node_image. If it is not needed, delete the template, and then "+forget+".")
 		}
 	}
 }

@@ -45,6 +45,8 @@ type world struct {
 	bodies map[uuid.UUID]record.Cluster
 	// clusters are the ids of registered clusters and gateways.
 	clusters map[uuid.UUID]bool
+	// images are the records of images, by their ids.
+	images map[uuid.UUID]record.Image
 	// unreadableCluster reports that the record of a cluster cannot be read: then it
 	// is not known what belongs to it, and nothing is an orphan for want of a cluster.
 	unreadableCluster bool
@@ -67,10 +69,16 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 		records:         map[uuid.UUID]*ledger.Entry{},
 		bodies:          map[uuid.UUID]record.Cluster{},
 		clusters:        map[uuid.UUID]bool{},
+		images:          map[uuid.UUID]record.Image{},
 		lockedByLiveRun: map[uuid.UUID]bool{},
 		indexed:         map[uuid.UUID]bool{},
 		vms:             map[uuid.UUID][]string{},
 		loadBalancers:   map[uuid.UUID]string{},
+	}
+	for _, e := range entries {
+		if e.Kind == ledger.EntryLock && e.Held && now.Sub(e.Heartbeat) < maxHeartbeatAge {
+			w.lockedByLiveRun[e.Parent] = true
+		}
 	}
 	for i, e := range entries {
 		switch e.Kind {
@@ -79,10 +87,6 @@ func newWorld(entries []ledger.Entry, machines []vsphere.MarkedMachine, now time
 			w.addCluster(e)
 		case ledger.EntryIndex:
 			w.indexed[e.IPPool] = true
-		case ledger.EntryLock:
-			if e.Held && now.Sub(e.Heartbeat) < maxHeartbeatAge {
-				w.lockedByLiveRun[e.Parent] = true
-			}
 		}
 	}
 	for _, m := range machines {
@@ -99,6 +103,9 @@ func (w *world) addCluster(e ledger.Entry) {
 	switch e.Record.Kind {
 	case record.KindGateway:
 		w.clusters[e.ID] = true // that is a gateway's id
+	case record.KindImage:
+		w.addImage(e)
+		return
 	case record.KindCluster:
 	default:
 		return
@@ -110,6 +117,22 @@ func (w *world) addCluster(e ledger.Entry) {
 	}
 	w.bodies[e.ID] = body
 	w.clusters[body.ID] = true
+}
+
+// addImage notes the record of an image, of which builds have VMs and addresses that are no
+// cluster's, until it is made.
+func (w *world) addImage(e ledger.Entry) {
+	body, err := e.Record.Image()
+	w.images[e.ID] = body
+	w.clusters[e.ID] = err != nil || !body.Complete() || w.lockedByLiveRun[e.ID]
+}
+
+// ownerWords are whose a VM or an address is that is no registered cluster's, and since when.
+func (w *world) ownerWords(cluster uuid.UUID, since, missing string) string {
+	if body, ok := w.images[cluster]; ok {
+		return fmt.Sprintf("the build of the image %s%s, which is made", body.Name, since)
+	}
+	return fmt.Sprintf("cluster %s%s, of which there is %s", cluster, since, missing)
 }
 
 // gone reports whether a cluster id is proven to be of no registered cluster.
