@@ -10,7 +10,7 @@ func machineSections() []section {
 			named("Move", "VirtualMachine.Inventory.Move",
 				in(MovesNodes, Folder, "move VMs into another folder"), in(Elsewhere, Folder, "move VMs out of their folder")),
 			named("Register", "VirtualMachine.Inventory.Register"),
-			named("Remove", "VirtualMachine.Inventory.Delete", gantry(Folder, "delete VMs")),
+			named("Remove", "VirtualMachine.Inventory.Delete", gantry(Folder, "delete VMs"), in(Elsewhere, Folder, "delete node images")),
 			named("Unregister", "VirtualMachine.Inventory.Unregister")),
 		cluster("Virtual machine > Guest operations",
 			named("Guest operation alias modification", "VirtualMachine.GuestOperations.ModifyAliases"),
