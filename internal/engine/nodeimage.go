@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 
 	"github.com/google/uuid"
@@ -251,6 +252,9 @@ func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.
 		made, err = e.Reader.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: t.ImageIdentity, Users: true})
 		return err
 	})
+	if err == nil && made.Ref != "" {
+		err = run.Retry(ctx, e.Timing, func(ctx context.Context) error { return e.addHiddenNodes(ctx, made) })
+	}
 	if err == nil {
 		err = made.CheckDeletion()
 	}
@@ -258,4 +262,43 @@ func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.
 		return nil, err
 	}
 	return nil, e.imageRunner(lease, t, progress).DeleteImage(ctx, t.RecordID, made)
+}
+
+// addHiddenNodes adds to what cannot be judged the nodes that hold addresses and of which no VM is
+// seen, such as for want of a privilege: vCenter says nothing of such a VM.
+func (e *Engine) addHiddenNodes(ctx context.Context, made *model.MadeImage) error {
+	type held struct {
+		pool uuid.UUID
+		addr netip.Addr
+	}
+	seen := map[held]bool{}
+	for _, h := range made.Held {
+		seen[held{h.IPPool, h.Address}] = true
+	}
+	pools, err := e.Ledger.IPPools(ctx)
+	if err != nil {
+		return err
+	}
+	snapshot, err := e.Ledger.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	for _, registered := range pools {
+		pool, err := ledger.NewIPPool(registered.ID, registered.Body)
+		if registered.Unreadable != nil || err != nil {
+			made.Unjudged = append(made.Unjudged, fmt.Sprintf("what has addresses of IP pool %s, whose record cannot be read", registered.ID))
+			continue
+		}
+		claims, err := e.Ledger.Unaccounted(ctx, pool, snapshot, func(addr netip.Addr) bool { return seen[held{pool.ID, addr}] })
+		if err != nil {
+			return err
+		}
+		for _, claim := range claims {
+			if c := (model.Claim{Owner: claim.Owner.Node}); c.OfNode() {
+				made.Unjudged = append(made.Unjudged, fmt.Sprintf("the VM of %s with %s of IP pool %q, which this user does not see",
+					claim.Owner.Node, claim.Address, registered.Ref.Name))
+			}
+		}
+	}
+	return nil
 }

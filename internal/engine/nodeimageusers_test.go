@@ -104,6 +104,23 @@ func TestUsersOfANodeImageThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A node that the user does not see at all is known by its address.
+func TestHiddenNodeKeepsANodeImage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	target, made := w.made(builtImage("echo ready"), holder("golden", "one"))
+	spec := w.imageSpec(model.Image{Template: made.Path})
+	spec.CloneMode = model.CloneFull
+	spec, _, _ = w.applied(spec)
+	w.must(w.sim.DenyPrivilegeOn(w.sim.Username(), "System.View", "/dc-1/vm/k8s"))
+	if says := w.notDestroyed(target); !strings.Contains(says, "the VM of prod-cp-1 with 10.10.183.") {
+		t.Errorf("it says %s", says)
+	}
+	w.sim.RestorePrivileges()
+	w.must(w.engine().Destroy(t.Context(), spec.Target()))
+	w.destroyed(target)
+}
+
 // cloneOther makes a VM beside the images that has nothing to do with them.
 func (w *world) cloneOther() {
 	w.t.Helper()

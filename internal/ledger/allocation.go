@@ -24,7 +24,10 @@ type Allocation struct {
 // Allocations returns the claims of an IP pool in the order of their addresses:
 // one call each.
 func (l *Ledger) Allocations(ctx context.Context, pool IPPool, snap *Snapshot) ([]Allocation, error) {
-	taken := snap.Addresses(pool)
+	return l.allocationsOf(ctx, pool, snap.Addresses(pool))
+}
+
+func (l *Ledger) allocationsOf(ctx context.Context, pool IPPool, taken []netip.Addr) ([]Allocation, error) {
 	claims, err := l.readClaims(ctx, pool, taken)
 	if err != nil {
 		return nil, err
@@ -36,6 +39,18 @@ func (l *Ledger) Allocations(ctx context.Context, pool IPPool, snap *Snapshot) (
 		}
 	}
 	return allocations, nil
+}
+
+// Unaccounted returns the claims of an IP pool that known does not account for, in the order of
+// their addresses: one call each.
+func (l *Ledger) Unaccounted(ctx context.Context, pool IPPool, snap *Snapshot, known func(netip.Addr) bool) ([]Allocation, error) {
+	var unaccounted []netip.Addr
+	for _, addr := range snap.Addresses(pool) {
+		if !known(addr) {
+			unaccounted = append(unaccounted, addr)
+		}
+	}
+	return l.allocationsOf(ctx, pool, unaccounted)
 }
 
 // OwnedBy returns the addresses of an IP pool that a cluster holds, of those

@@ -52,6 +52,7 @@ func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *n
 		}
 	}
 	made.Unjudged = append(made.Unjudged, c.hiddenIn(inv, dc)...)
+	made.Held = slices.Clip(inv.fleet.held)
 	return nil
 }
 
@@ -81,8 +82,7 @@ func (c *Client) unjudged(n *node, p properties, devices bool) string {
 	return ""
 }
 
-// hiddenIn are the folders of a datacenter that cannot be read, and the VMs of its hosts that the
-// account does not see.
+// hiddenIn are the folders of a datacenter that cannot be read.
 func (c *Client) hiddenIn(inv *inventory, dc *node) []string {
 	if dc == nil {
 		return []string{"the datacenter of the template, which cannot be read"}
@@ -91,12 +91,6 @@ func (c *Client) hiddenIn(inv *inventory, dc *node) []string {
 	for _, n := range inv.below(dc.ref, "Folder", "VirtualApp") {
 		if n.denied() != nil {
 			hidden = append(hidden, fmt.Sprintf("%s (%s)", n.path, c.missingPrivilege(n.denied())))
-		}
-	}
-	for _, host := range inv.below(dc.ref, "HostSystem") {
-		unseen := slices.DeleteFunc(host.refs("vm"), func(ref types.ManagedObjectReference) bool { return inv.nodes[ref] != nil })
-		if len(unseen) > 0 {
-			hidden = append(hidden, fmt.Sprintf("%d VMs on host %s that the account %q may not see", len(unseen), host.name, inv.user))
 		}
 	}
 	return hidden

@@ -45,6 +45,8 @@ type MadeImage struct {
 	ForeignDisks []string
 	// Unjudged are the VMs and folders of which cannot be said whether they use it, and why.
 	Unjudged []string
+	// Held are the claims that the markers of all VMs account for that were read for that.
+	Held []Holding
 }
 
 // ImageUser is a VM that uses a template.
