@@ -53,7 +53,7 @@ var (
 var public = map[string][]string{
 	"a name that vCenter, Kubernetes or the state shows": {
 		"name", "ip_pool.name", "folder", "etcd_snapshot.directory", "image_folder", "description", "name_template",
-		"placement.*", "load_balancer.image.template",
+		"placement.*", "load_balancer.image.template", "base.template",
 		"image.content_library.*", "profile.image.content_library.*", "load_balancer.image.content_library.*",
 		"worker_pools.*.image.content_library.*",
 		"profile.packs.*.depends_on", "profile.packs.*.namespace", "profile.packs.*.chart.path", "profile.packs.*.vsphere_credentials.namespace",
