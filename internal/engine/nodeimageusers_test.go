@@ -145,7 +145,9 @@ func TestSnapshotOfOthersChangesNoNodeImage(t *testing.T) {
 	w := newWorld(t, simulator.Options{})
 	_, made := w.made(builtImage("echo ready"), holder("golden", "one"))
 	spec, secrets, _ := w.applied(w.imageSpec(model.Image{Template: made.Path}))
-	second := model.Built(model.Build{Base: model.Image{Template: made.Path}, Scripts: []string{"echo more"}, CPU: 2, MemoryGB: 4}, "images/gantry")
+	second := model.Built(model.Build{
+		Base: model.Image{Template: made.Path}, Scripts: []string{"echo more"}, CPU: 2, MemoryGB: 4,
+	}, "images/gantry")
 	before, _ := w.made(second, holder("second", "two"))
 	w.must(w.sim.SnapshotVM(path.Base(made.Path), "backup"))
 	if p := w.plan(spec, secrets); !p.Empty() || p.Err() != nil || len(warnings(p)) > 0 {

@@ -28,7 +28,7 @@ func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *n
 	if len(files) == 0 {
 		made.Unjudged = append(made.Unjudged, fmt.Sprintf("%s itself, of which no disk can be read", template.path))
 	}
-	made.ForeignDisks = foreignDisks(template, disks[template.ref])
+	made.ForeignDisks = foreignDisks(disks[template.ref])
 	for _, n := range inv.byType["VirtualMachine"] {
 		if n == template {
 			continue
@@ -163,7 +163,7 @@ func parentBacking(backing types.BaseVirtualDeviceBackingInfo) types.BaseVirtual
 }
 
 // foreignDisks are the disks of a template beside the one that it was made with.
-func foreignDisks(template *node, p properties) []string {
+func foreignDisks(p properties) []string {
 	var foreign []string
 	home, _, _ := splitFile(value[string](p, "config.files.vmPathName"))
 	for i, disk := range devicesOf(p).disks {

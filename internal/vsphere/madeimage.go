@@ -84,7 +84,9 @@ func (inv *inventory) madeNamed(name string) (*node, error) {
 	case len(found) > 1:
 		return nil, &Error{Op: op, Reason: "several templates have that name: " + listedPaths(found), Advice: "give the inventory path of one"}
 	case copies:
-		return nil, &Error{Op: op, Reason: "it is a copy of what Gantry has made, which it does not delete", Advice: "use it as the template of clusters"}
+		return nil, &Error{
+			Op: op, Reason: "it is a copy of what Gantry has made, which it does not delete", Advice: "use it as the template of clusters",
+		}
 	}
 	return nil, &Error{
 		Op:     op,

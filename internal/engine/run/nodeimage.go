@@ -81,7 +81,7 @@ func (r *Runner) DeleteImage(ctx context.Context, id uuid.UUID, made *model.Made
 	return fmt.Errorf("delete the template %s: %w", made.Path, err)
 }
 
-// RewriteImage writes the record of an image anew, unless it says that already.
+// RewriteImage writes the record of an image anew.
 func (r *Runner) RewriteImage(ctx context.Context, id uuid.UUID, raw []byte) error {
 	return r.changes.call(ctx, func(ctx context.Context) error { return r.Ledger.UpdateRecord(ctx, id, raw) })
 }

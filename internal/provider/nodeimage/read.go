@@ -42,8 +42,8 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	}
 	switch {
 	case made.Hidden != "" && !known:
-		resp.Diagnostics.AddError("Unable to read "+m.subject(), diagnostics.Sentence(made.Hidden)+" Restore an earlier version of the state, or "+
-			"remove the resource from it with `terraform state rm` and import the template.")
+		resp.Diagnostics.AddError("Unable to read "+m.subject(), diagnostics.Sentence(made.Hidden)+" Restore an earlier version of the state, "+
+			"or remove the resource from it with `terraform state rm` and import the template.")
 		return
 	case made.Hidden != "":
 		resp.Diagnostics.AddWarning("Template not visible in vCenter", fmt.Sprintf(

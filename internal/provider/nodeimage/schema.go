@@ -49,19 +49,7 @@ func newSchema(ctx context.Context) schema.Schema {
 			"base":      baseAttribute(),
 			"build":     buildAttribute(),
 			"placement": placementAttribute(),
-			"network": schema.SingleNestedAttribute{
-				Required:            true,
-				MarkdownDescription: "Address of the VM in which the image is built." + needsNothing,
-				Attributes: map[string]schema.Attribute{
-					"ip_allocation": schema.StringAttribute{
-						Required:            true,
-						MarkdownDescription: "How it gets one: `static`, from `ip_pool_id`, while the image is built, or `dhcp`, a lease.",
-						Validators: []validator.String{
-							stringvalidator.OneOf(string(enginemodel.AllocationStatic), string(enginemodel.AllocationDHCP)),
-						},
-					},
-				},
-			},
+			"network":   networkAttribute(),
 			"ip_pool_id": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Id of the IP pool that the VM has an address of while the image is built. Required with " +
@@ -88,6 +76,22 @@ func newSchema(ctx context.Context) schema.Schema {
 	}
 }
 
+func networkAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Required:            true,
+		MarkdownDescription: "Address of the VM in which the image is built." + needsNothing,
+		Attributes: map[string]schema.Attribute{
+			"ip_allocation": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "How it gets one: `static`, from `ip_pool_id`, while the image is built, or `dhcp`, a lease.",
+				Validators: []validator.String{
+					stringvalidator.OneOf(string(enginemodel.AllocationStatic), string(enginemodel.AllocationDHCP)),
+				},
+			},
+		},
+	}
+}
+
 func baseAttribute() schema.SingleNestedAttribute {
 	base := nodeschema.Image("")
 	base.MarkdownDescription = "What the image is built of: a template that is there, by `template`, or an OVA that Gantry imports, by " +
@@ -95,12 +99,12 @@ func baseAttribute() schema.SingleNestedAttribute {
 		"Where the template has changed since, the image stays as it was built: `-replace` builds it anew."
 	delete(base.Attributes, "content_library")
 	template := base.Attributes["template"].(schema.StringAttribute)
-	template.MarkdownDescription = "Name or inventory path of a VM template, or of a powered-off VM, with one disk, and Linux with cloud-init " +
-		"and open-vm-tools. Defaults to none: then `ova_url` is set."
+	template.MarkdownDescription = "Name or inventory path of a VM template, or of a powered-off VM, with one disk, and Linux with " +
+		"cloud-init and open-vm-tools. Defaults to none: then `ova_url` is set."
 	base.Attributes["template"] = template
 	url := base.Attributes["ova_url"].(schema.StringAttribute)
-	url.MarkdownDescription = "URL of an OVA of such a VM, of the scheme `https` or `http`, without a user and a password; it may be presigned. " +
-		"Or its path on the machine that runs Terraform. It is imported once in each datacenter, on the datastore of `placement`, into " +
+	url.MarkdownDescription = "URL of an OVA of such a VM, of the scheme `https` or `http`, without a user and a password; it may be " +
+		"presigned. Or its path on the machine that runs Terraform. It is imported once in each datacenter, on the datastore of `placement`, into " +
 		"`image_folder`, and stays for other images. Defaults to none: then `template` is set."
 	base.Attributes["ova_url"] = url
 	return base
@@ -110,8 +114,8 @@ func buildAttribute() schema.SingleNestedAttribute {
 	build := kubernetesschema.ImageBuild()
 	build.Optional = false
 	build.Required = true
-	build.MarkdownDescription = "What is done to `base`, in a VM on `placement` that is cleaned after that and becomes the template. A change of " +
-		"scripts, files or of the version that is installed is another image, and replaces this one. All of it has to fit into 64 KiB, " +
+	build.MarkdownDescription = "What is done to `base`, in a VM on `placement` that is cleaned after that and becomes the template. A change " +
+		"of scripts, files or of the version that is installed is another image, and replaces this one. All of it has to fit into 64 KiB, " +
 		"compressed and encoded. The guide [Node image](../guides/node-image.md#an-image-that-gantry-builds) has more."
 	return build
 }
@@ -135,8 +139,8 @@ func placementAttribute() schema.SingleNestedAttribute {
 	attributes["datacenter"] = nodeschema.Datacenter("image")
 	return schema.SingleNestedAttribute{
 		Required: true,
-		MarkdownDescription: "Where the image is built, and stays. Only another datacenter replaces it: what else changes is for images that are " +
-			"built from then on.",
+		MarkdownDescription: "Where the image is built, and stays. Only another datacenter replaces it: what else changes is for images that " +
+			"are built from then on.",
 		Attributes: attributes,
 		Validators: []validator.Object{nodeschema.StoragePlaced{}},
 	}
@@ -144,8 +148,8 @@ func placementAttribute() schema.SingleNestedAttribute {
 
 func proxyAttribute() schema.SingleNestedAttribute {
 	proxy := nodeschema.Proxy()
-	proxy.MarkdownDescription = "HTTP proxy of the VM in which the image is built: the package manager uses it, and scripts see its variables. " +
-		"It is not in the image. `http` and `https` are set together. Defaults to none." + needsNothing
+	proxy.MarkdownDescription = "HTTP proxy of the VM in which the image is built: the package manager uses it, and scripts see its " +
+		"variables. It is not in the image. `http` and `https` are set together. Defaults to none." + needsNothing
 	none := proxy.Attributes["no_proxy"].(schema.StringAttribute)
 	none.MarkdownDescription = "Names, domains (`.example.com`), addresses and networks that are reached directly, with commas and " +
 		"nothing else between them. It needs `http` and `https`. Defaults to none."
