@@ -104,8 +104,8 @@ func baseAttribute() schema.SingleNestedAttribute {
 	base.Attributes["template"] = template
 	url := base.Attributes["ova_url"].(schema.StringAttribute)
 	url.MarkdownDescription = "URL of an OVA of such a VM, of the scheme `https` or `http`, without a user and a password; it may be " +
-		"presigned. Or its path on the machine that runs Terraform. It is imported once in each datacenter, on the datastore of `placement`, into " +
-		"`image_folder`, and stays for other images. Defaults to none: then `template` is set."
+		"presigned. Or its path on the machine that runs Terraform. It is imported once in each datacenter, on the datastore of `placement`, " +
+		"into `image_folder`, and stays for other images. Defaults to none: then `template` is set."
 	base.Attributes["ova_url"] = url
 	return base
 }
@@ -114,8 +114,8 @@ func buildAttribute() schema.SingleNestedAttribute {
 	build := kubernetesschema.ImageBuild()
 	build.Optional = false
 	build.Required = true
-	build.MarkdownDescription = "What is done to `base`, in a VM on `placement` that is cleaned after that and becomes the template. A change " +
-		"of scripts, files or of the version that is installed is another image, and replaces this one. All of it has to fit into 64 KiB, " +
+	build.MarkdownDescription = "What is done to `base`, in a VM on `placement` that is cleaned after that and becomes the template. A " +
+		"change of scripts, files or of the version that is installed is another image, and replaces this one. All of it has to fit into 64 KiB, " +
 		"compressed and encoded. The guide [Node image](../guides/node-image.md#an-image-that-gantry-builds) has more."
 	return build
 }
