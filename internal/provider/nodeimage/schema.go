@@ -115,8 +115,8 @@ func buildAttribute() schema.SingleNestedAttribute {
 	build.Optional = false
 	build.Required = true
 	build.MarkdownDescription = "What is done to `base`, in a VM on `placement` that is cleaned after that and becomes the template. A " +
-		"change of scripts, files or of the version that is installed is another image, and replaces this one. All of it has to fit into 64 KiB, " +
-		"compressed and encoded. The guide [Node image](../guides/node-image.md#an-image-that-gantry-builds) has more."
+		"change of scripts, files or of the version that is installed is another image, and replaces this one. All of it has to fit into " +
+		"64 KiB, compressed and encoded. The guide [Node image](../guides/node-image.md#an-image-that-gantry-builds) has more."
 	return build
 }
 
