@@ -2,10 +2,7 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 
 	"github.com/google/uuid"
@@ -23,8 +20,11 @@ type ImageTarget struct {
 	model.ImageIdentity
 	Name        string             // of the resource
 	RecordID    uuid.UUID          // of the image in the ledger
-	Incarnation record.Incarnation // the creation that the state comes from
+	Incarnation record.Incarnation // by which the resource is known as a holder
+	Takes       record.Incarnation // of a holder in whose place this one is; empty: of none
 }
+
+func (t ImageTarget) ref() record.Ref { return record.Ref{Kind: record.KindImage, Name: t.Name} }
 
 // PlanImage finds what speaks against making an image that is no cluster's, and what the names of its
 // spec mean. It changes nothing.
@@ -96,25 +96,9 @@ func (e *Engine) makeImageUnderLock(
 		return nil, err
 	}
 	r := e.runner(e.Builder, w, lease, run.Config{Spec: &spec, Progress: progress})
-	template, err := r.MakeImage(ctx, image, holder)
-	if err != nil {
-		return nil, err
-	}
-	made, err := e.imageOf(ctx, e.Builder, template.Ref)
+	made, err := r.MakeImage(ctx, image, holder)
 	if err == nil {
 		made.BaseRef = w.Limits.Site.BaseRef
-	}
-	return made, err
-}
-
-// imageOf reads the template of a reference that was there a moment ago.
-func (e *Engine) imageOf(ctx context.Context, vc model.VCenter, ref string) (made *model.MadeImage, err error) {
-	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
-		made, err = vc.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: model.ImageIdentity{Ref: ref}})
-		return err
-	})
-	if err == nil && made.Path == "" {
-		err = errors.New("the template was made and is not there any more; apply again")
 	}
 	return made, err
 }
@@ -157,148 +141,7 @@ func (e *Engine) ImageUse(ctx context.Context, id model.ImageIdentity) (*model.M
 	return e.Reader.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: id, Users: true, MaxAge: e.Timing.ReadMaxAge})
 }
 
-// ImageHolder is who holds an image alone; empty: no one does, or several.
-func (e *Engine) ImageHolder(ctx context.Context, id uuid.UUID) (record.ImageHolder, error) {
-	body, _, err := e.imageRecord(ctx, id)
-	if err != nil || len(body.Holders) != 1 {
-		return record.ImageHolder{}, err
-	}
-	return body.Holders[0], nil
-}
-
 // ImageRecordID is the id of the record of an image that is there.
 func (e *Engine) ImageRecordID(made *model.MadeImage) uuid.UUID {
 	return e.Ledger.ID(record.ImageRef(made.Datacenter, made.RecordKey()))
-}
-
-// HoldImage notes in the record of an image who holds it, in the place of who did by that name or
-// by the incarnation: a rename changes nothing else.
-func (e *Engine) HoldImage(ctx context.Context, t ImageTarget) error {
-	ctx, lease, err := e.lockImage(ctx, t.RecordID, t.ref())
-	if err != nil {
-		return err
-	}
-	body, found, err := e.imageRecord(ctx, t.RecordID)
-	if err == nil && found {
-		next := body.HeldBy(record.ImageHolder{Name: t.Name, Incarnation: t.Incarnation})
-		err = e.rewriteImage(ctx, lease, t, next)
-	}
-	return release(ctx, lease, err)
-}
-
-func (t ImageTarget) ref() record.Ref { return record.Ref{Kind: record.KindImage, Name: t.Name} }
-
-// imageRecord reads the record of an image; false where there is none, or where it makes no sense.
-func (e *Engine) imageRecord(ctx context.Context, id uuid.UUID) (body record.Image, found bool, err error) {
-	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
-		rec, err := e.Ledger.Record(ctx, id)
-		switch {
-		case errors.Is(err, ledger.ErrNotFound), errors.Is(err, ledger.ErrDamaged):
-			return nil
-		case err != nil:
-			return err
-		}
-		body, err = rec.Image()
-		if errors.Is(err, ledger.ErrDamaged) {
-			return nil
-		}
-		found = err == nil
-		return err
-	})
-	return body, found, err
-}
-
-func (e *Engine) rewriteImage(ctx context.Context, lease *ledger.Lease, t ImageTarget, body record.Image) error {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	return e.imageRunner(lease, t, nil).RewriteImage(ctx, t.RecordID, raw)
-}
-
-// imageRunner makes a runner for the destruction of an image.
-func (e *Engine) imageRunner(lease *ledger.Lease, t ImageTarget, progress *run.Progress) *run.Runner {
-	spec := &model.ClusterSpec{Ref: t.ref(), ID: t.RecordID}
-	return e.runner(e.Reader, &observe.World{ID: t.RecordID, RecordID: t.RecordID}, lease, run.Config{Spec: spec, Progress: progress})
-}
-
-// DestroyImage deletes an image that a state holds, unless others hold it, too: these it returns, and
-// leaves it. While anything uses it, or may, and where it is no template any more, it deletes
-// nothing, and says why. What is gone already is success.
-func (e *Engine) DestroyImage(ctx context.Context, t ImageTarget) (others []string, err error) {
-	ctx, progress, ended := e.begin(ctx, model.RunDestroy, t.ref())
-	ctx, lease, err := e.lockImage(ctx, t.RecordID, t.ref())
-	if err == nil {
-		others, err = e.destroyImage(ctx, t, lease, progress)
-		err = release(ctx, lease, err)
-	}
-	ended(err)
-	return others, err
-}
-
-func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.Lease, progress *run.Progress) ([]string, error) {
-	body, found, err := e.imageRecord(ctx, t.RecordID)
-	if err != nil {
-		return nil, err
-	}
-	if rest := body.Without(t.Incarnation); found && len(rest.Holders) > 0 {
-		if len(rest.Holders) == len(body.Holders) {
-			return rest.HolderNames(), nil
-		}
-		return rest.HolderNames(), e.rewriteImage(ctx, lease, t, rest)
-	}
-	var made *model.MadeImage
-	err = run.Retry(ctx, e.Timing, func(ctx context.Context) (err error) {
-		made, err = e.Reader.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: t.ImageIdentity, Users: true})
-		return err
-	})
-	if err == nil && made.Ref != "" {
-		err = run.Retry(ctx, e.Timing, func(ctx context.Context) error { return e.addHiddenNodes(ctx, made) })
-	}
-	if err == nil {
-		err = made.CheckDeletion()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, e.imageRunner(lease, t, progress).DeleteImage(ctx, t.RecordID, made)
-}
-
-// addHiddenNodes adds to what cannot be judged the nodes that hold addresses and of which no VM is
-// seen, such as for want of a privilege: vCenter says nothing of such a VM.
-func (e *Engine) addHiddenNodes(ctx context.Context, made *model.MadeImage) error {
-	type held struct {
-		pool uuid.UUID
-		addr netip.Addr
-	}
-	seen := map[held]bool{}
-	for _, h := range made.Held {
-		seen[held{h.IPPool, h.Address}] = true
-	}
-	pools, err := e.Ledger.IPPools(ctx)
-	if err != nil {
-		return err
-	}
-	snapshot, err := e.Ledger.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	for _, registered := range pools {
-		pool, err := ledger.NewIPPool(registered.ID, registered.Body)
-		if registered.Unreadable != nil || err != nil {
-			made.Unjudged = append(made.Unjudged, fmt.Sprintf("what has addresses of IP pool %s, whose record cannot be read", registered.ID))
-			continue
-		}
-		claims, err := e.Ledger.Unaccounted(ctx, pool, snapshot, func(addr netip.Addr) bool { return seen[held{pool.ID, addr}] })
-		if err != nil {
-			return err
-		}
-		for _, claim := range claims {
-			if c := (model.Claim{Owner: claim.Owner.Node}); c.OfNode() {
-				made.Unjudged = append(made.Unjudged, fmt.Sprintf("the VM of %s with %s of IP pool %q, which this user does not see",
-					claim.Owner.Node, claim.Address, registered.Ref.Name))
-			}
-		}
-	}
-	return nil
 }

@@ -140,13 +140,13 @@ func TestNodeImageOfTwoHolders(t *testing.T) {
 	two, _ := w.made(image, holder("two", "two"))
 	others, err := w.engine().DestroyImage(t.Context(), one)
 	w.must(err)
-	if !slices.Equal(others, []string{"two"}) || len(w.imported()) != 1 {
+	if !slices.Equal(others, []string{"two (two)"}) || len(w.imported()) != 1 {
 		t.Errorf("others are %v, and left are %v", others, w.imported())
 	}
 	again, _ := w.made(image, holder("two", "three"))
 	others, err = w.engine().DestroyImage(t.Context(), two) // it is deposed
 	w.must(err)
-	if !slices.Equal(others, []string{"two"}) || len(w.imported()) != 1 {
+	if !slices.Equal(others, []string{"two (three)"}) || len(w.imported()) != 1 {
 		t.Errorf("others are %v, and left are %v", others, w.imported())
 	}
 	w.destroyed(again)

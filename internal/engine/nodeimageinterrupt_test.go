@@ -46,9 +46,12 @@ func TestNodeImageInterruptedAtEveryCall(t *testing.T) {
 			if n := w.claims(); n != 0 {
 				t.Errorf("%d addresses are claimed", n)
 			}
-			w.destroyed(engine.ImageTarget{
-				ImageIdentity: made.ImageIdentity, Name: "golden", RecordID: e.ImageRecordID(made), Incarnation: "two",
-			})
+			// A run that was killed after its last change is a holder that no state has: it is taken over.
+			target := engine.ImageTarget{
+				ImageIdentity: made.ImageIdentity, Name: "golden", RecordID: e.ImageRecordID(made), Incarnation: "two", Takes: "one",
+			}
+			w.must(e.HoldImage(t.Context(), target))
+			w.destroyed(target)
 		},
 	}.Run(t)
 }

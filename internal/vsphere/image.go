@@ -32,6 +32,8 @@ type imageMarker struct {
 	// Item and Version are what a template is that was made of a library's item.
 	Item    string `json:"item,omitempty"`
 	Version string `json:"version,omitempty"`
+	// Built is true for one that was built, and not only imported.
+	Built bool `json:"built,omitempty"`
 	// Base is, of one that was built, the version of what it was built of, and Of its path then.
 	Base string `json:"base,omitempty"`
 	Of   string `json:"of,omitempty"`
@@ -45,6 +47,7 @@ func markerOfImage(image model.Image) imageMarker {
 		m.Item = image.Library.Content.ID
 		m.Version = image.Library.Content.Version
 	case image.Build != nil:
+		m.Built = true
 		m.Base = image.Build.BaseVersion
 		m.Of = image.Build.BasePath
 	}
@@ -60,6 +63,10 @@ func (m imageMarker) of(image model.Image) bool {
 func (m imageMarker) original(p properties) bool {
 	return m.VM != "" && strings.EqualFold(m.VM, instanceUUID(p))
 }
+
+// built reports whether what has the marker was built. Images of an OVA that were built before
+// that was noted are not known to be.
+func (m imageMarker) built() bool { return m.Built || m.Base != "" }
 
 func (m imageMarker) option() (*types.OptionValue, error) {
 	text, err := json.Marshal(m)
@@ -81,9 +88,9 @@ func imageMarkerOf(p properties) (imageMarker, bool) {
 	return m, !isNode || node.Builder() && m.Importing && !node.copied(p)
 }
 
-// imported are the VMs and templates of an image in a datacenter: those that have its name
-// and are in its folder first, then by path. A copy that an administrator has made will do,
-// too, but after the original.
+// imported are the VMs and templates of an image in a datacenter: the original first, whatever it is
+// called by now, then those that have its name and are in its folder, then by path. A copy that an
+// administrator has made will do, too, but after the original.
 func (inv *inventory) imported(dc *node, image model.Image) []*node {
 	found := inv.all(func(n *node) bool {
 		m, ok := imageMarkerOf(n.properties)
@@ -99,7 +106,15 @@ func (inv *inventory) imported(dc *node, image model.Image) []*node {
 		}
 		return 2
 	}
-	slices.SortStableFunc(found, func(a, b *node) int { return cmp.Compare(rank(a), rank(b)) })
+	copied := func(n *node) int {
+		if m, _ := imageMarkerOf(n.properties); m.original(n.properties) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(found, func(a, b *node) int {
+		return cmp.Or(cmp.Compare(copied(a), copied(b)), cmp.Compare(rank(a), rank(b)))
+	})
 	return found
 }
 

@@ -28,12 +28,14 @@ func (c *Client) MadeImage(ctx context.Context, q model.MadeImageQuery) (*model.
 	if n == nil {
 		return c.unseenImage(ctx, inv, q.ImageIdentity)
 	}
-	marker, _ := imageMarkerOf(n.properties)
+	marker, marked := imageMarkerOf(n.properties)
 	made := &model.MadeImage{
 		ImageIdentity: model.ImageIdentity{Ref: n.ref.String(), UUID: instanceUUID(n.properties)},
 		Path:          n.path,
 		IsVM:          !isTemplate(n),
 		PoweredOn:     poweredOn(n.properties),
+		Copy:          !marked || !marker.original(n.properties),
+		Built:         marker.built(),
 		Digest:        marker.SHA256,
 		BaseVersion:   marker.Base,
 		Base:          marker.Of,
@@ -68,14 +70,15 @@ func (inv *inventory) madeImage(id model.ImageIdentity) *node {
 
 // madeNamed is the template that Gantry has made and that a user means.
 func (inv *inventory) madeNamed(name string) (*node, error) {
-	var copies bool
+	var copies, imports bool
 	found := inv.all(func(n *node) bool {
 		m, ok := imageMarkerOf(n.properties)
 		if !ok || !wholeTemplate(n) || !n.matches(name) {
 			return false
 		}
 		copies = copies || !m.original(n.properties)
-		return m.original(n.properties)
+		imports = imports || !m.built()
+		return m.original(n.properties) && m.built()
 	}, machineTypes...)
 	op := fmt.Sprintf("look for the image %q", name)
 	switch {
@@ -83,6 +86,9 @@ func (inv *inventory) madeNamed(name string) (*node, error) {
 		return found[0], nil
 	case len(found) > 1:
 		return nil, &Error{Op: op, Reason: "several templates have that name: " + listedPaths(found), Advice: "give the inventory path of one"}
+	case imports:
+		return nil, &Error{Op: op, Reason: "it was imported, and not built", Advice: "name it as the base of a gantry_node_image, " +
+			"or as the template of clusters"}
 	case copies:
 		return nil, &Error{
 			Op: op, Reason: "it is a copy of what Gantry has made, which it does not delete", Advice: "use it as the template of clusters",

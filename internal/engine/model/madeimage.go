@@ -33,6 +33,9 @@ type MadeImage struct {
 	Hidden string
 	// IsVM is true for one that is no template any more, and PoweredOn for one that runs.
 	IsVM, PoweredOn bool
+	// Copy is true for one that an administrator has made of what Gantry has made, and Built for one
+	// that was built, and not only imported.
+	Copy, Built bool
 	// Digest, BaseVersion and Base are of what it was made: Base is the path that the template had
 	// then that it was built of.
 	Digest, BaseVersion, Base string
@@ -72,6 +75,11 @@ func (m *MadeImage) CheckDeletion() error {
 	switch {
 	case m.Hidden != "":
 		return fmt.Errorf("whether the template is there is not known: %s. Nothing was deleted", m.Hidden)
+	case m.Copy:
+		return fmt.Errorf("%s is a copy of what Gantry has built, or has lost the entry %q of its configuration, and was not deleted. "+
+			"Delete it in vCenter if it is not needed; or, to keep it, take the resource out of the state", m.Path, "gantry.image")
+	case !m.Built:
+		return fmt.Errorf("%s was imported, and not built, and was not deleted. Take the resource out of the state", m.Path)
 	case m.PoweredOn:
 		return fmt.Errorf("%s was converted to a VM, and is powered on. It was not deleted. Power it off and convert "+
 			"it back to a template, and destroy again; or, to keep it, take the resource out of the state", m.Path)

@@ -183,6 +183,7 @@ func (i *imageImport) register(ctx context.Context) (record.Image, error) {
 			return err
 		}
 		if exists.Unreadable != nil {
+			body.Lost = true
 			return i.rewrite(ctx, body)
 		}
 		body, err = exists.Existing.Image()

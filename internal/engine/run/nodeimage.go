@@ -8,35 +8,84 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/ledger"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 )
 
 // MakeImage makes the image of the run's spec, of the version of its base that image says, unless it
 // is there, and notes who holds it. The run holds the image's lock, and no other. What an earlier
-// run has left is cleared, its address, too.
-func (r *Runner) MakeImage(ctx context.Context, image model.Image, holder record.ImageHolder) (template model.Template, err error) {
+// run has left is cleared, its address, too. The holder is noted last: nothing fails behind that.
+func (r *Runner) MakeImage(ctx context.Context, image model.Image, holder record.ImageHolder) (made *model.MadeImage, err error) {
 	ctx, ended := r.Progress.Begin(ctx, r.Spec.Image.Step().Change())
 	defer func() { ended(err) }()
 	i := r.importOf(r.Spec.Image, image)
 	i.check = r.changes.check
 	i.vc = r.VCenter
-	if template, err = i.underLock(ctx); err == nil {
-		err = i.hold(ctx, template.Ref, holder)
+	lost, err := i.lost(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil {
-		err = r.clearBuild(ctx)
+	template, err := i.underLock(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return template, err
+	if made, err = i.whole(ctx, template.Ref); err != nil {
+		return nil, err
+	}
+	if err := r.clearBuild(ctx); err != nil {
+		return nil, err
+	}
+	return made, i.hold(ctx, made, holder, lost)
 }
 
-// hold notes a holder of the image. A record that was deleted by hand is written again.
-func (i *imageImport) hold(ctx context.Context, template string, holder record.ImageHolder) error {
+// lost reports whether the image is there and its record is not: it was deleted by hand, and with
+// it who holds the image.
+func (i *imageImport) lost(ctx context.Context) (bool, error) {
+	missing := false
+	err := retry(ctx, i.Timing, func(ctx context.Context) error {
+		_, err := i.Ledger.Record(ctx, i.id)
+		missing = errors.Is(err, ledger.ErrNotFound)
+		if missing || errors.Is(err, ledger.ErrDamaged) {
+			return nil // one that is damaged is found when the holder is noted
+		}
+		return err
+	})
+	if err != nil || !missing {
+		return false, err
+	}
+	found, err := i.find(ctx)
+	return err == nil && found.Template.Ref != "", err
+}
+
+// whole reads the template of a reference, which has to be the one that Gantry has built.
+func (i *imageImport) whole(ctx context.Context, ref string) (made *model.MadeImage, err error) {
+	err = retry(ctx, i.Timing, func(ctx context.Context) error {
+		made, err = i.vc.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: model.ImageIdentity{Ref: ref}})
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case made.Path == "":
+		return nil, errors.New("the template was made and is not there any more; apply again")
+	case made.Copy:
+		return nil, fmt.Errorf("what Gantry has built is gone, and %s, which is a copy of it, is not taken for it. Delete the copy, or remove "+
+			"the entry %q from its configuration, and apply again; or use it as the template of clusters without this resource",
+			made.Path, "gantry.image")
+	}
+	return made, nil
+}
+
+// hold notes a holder of the image. A record that was deleted by hand is written again, and says that
+// others may hold it, too.
+func (i *imageImport) hold(ctx context.Context, made *model.MadeImage, holder record.ImageHolder, lost bool) error {
 	noted, err := i.register(ctx)
 	if err != nil {
 		return err
 	}
-	noted.Template = template
+	noted.Template = made.Ref
 	noted.Marking = false
+	noted.Lost = noted.Lost || lost
 	noted = noted.HeldBy(holder)
 	return i.call(ctx, func(ctx context.Context) error { return i.rewrite(ctx, noted) })
 }
@@ -57,28 +106,25 @@ func (r *Runner) clearBuild(ctx context.Context) error {
 	return r.ReleaseUnusedIPPools(ctx, nil)
 }
 
-// DeleteImage deletes the record of an image, and then its template, and waits until that is gone. A
-// refresh after a run that was killed in between still finds the template, and the state with it;
-// of a record alone it would know nothing. What is gone already is success.
-func (r *Runner) DeleteImage(ctx context.Context, id uuid.UUID, made *model.MadeImage) error {
-	rec, err := r.Ledger.Record(ctx, id)
-	noted := err == nil
-	err = r.changes.call(ctx, func(ctx context.Context) error { return r.Ledger.Unregister(ctx, id) })
-	if err != nil || made.Ref == "" {
-		return err
+// DeleteImage deletes a template, waits until it is gone, and then deletes its record: where a run was
+// killed in between, the record still says who had it. Right before each try check has to find that
+// nothing uses it. What is gone already is success.
+func (r *Runner) DeleteImage(ctx context.Context, id uuid.UUID, made *model.MadeImage, check func(context.Context) error) error {
+	if made.Ref != "" {
+		err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
+			if err := check(ctx); err != nil {
+				return "", err
+			}
+			return r.VCenter.Destroy(ctx, made.Ref)
+		})
+		if err == nil {
+			err = r.changes.watch.gone(ctx, made.Ref)
+		}
+		if err != nil && !errors.Is(err, model.ErrGone) {
+			return fmt.Errorf("delete the template %s: %w", made.Path, err)
+		}
 	}
-	err = r.changes.task(ctx, func(ctx context.Context) (string, error) { return r.VCenter.Destroy(ctx, made.Ref) })
-	if err == nil {
-		err = r.changes.watch.gone(ctx, made.Ref)
-	}
-	if err == nil || errors.Is(err, model.ErrGone) {
-		return nil
-	}
-	if noted && ctx.Err() == nil && !model.Transient(err) {
-		// It stays, and others find it by its record.
-		err = errors.Join(err, r.changes.call(ctx, func(ctx context.Context) error { return failureOf(r.Ledger.Register(ctx, rec)) }))
-	}
-	return fmt.Errorf("delete the template %s: %w", made.Path, err)
+	return r.changes.call(ctx, func(ctx context.Context) error { return r.Ledger.Unregister(ctx, id) })
 }
 
 // RewriteImage writes the record of an image anew.

@@ -17,20 +17,27 @@ type Image struct {
 	Marking bool `json:"m,omitempty"`
 	// Holders are the resources that have the image as such, each once.
 	Holders []ImageHolder `json:"h,omitempty"`
+	// Lost says that there was a record before that was deleted or damaged: who else has the image is
+	// not known.
+	Lost bool `json:"l,omitempty"`
 }
 
-// ImageHolder is a resource that has an image: which creation of which name.
+// ImageHolder is a resource that has an image. Its incarnation is what it is known by; several may
+// have one name, as those of two workspaces.
 type ImageHolder struct {
 	Name        string      `json:"n"`
 	Incarnation Incarnation `json:"c,omitempty"`
 }
 
-// HeldBy is the image with a holder, in the place of one of the same name or creation.
+// HeldBy is the image with a holder, in the place of the one of the same incarnation.
 func (i Image) HeldBy(holder ImageHolder) Image {
-	i.Holders = append(slices.DeleteFunc(slices.Clone(i.Holders), func(h ImageHolder) bool {
-		return h.Name == holder.Name || h.Incarnation == holder.Incarnation
-	}), holder)
+	i.Holders = append(i.Without(holder.Incarnation).Holders, holder)
 	return i
+}
+
+// Holds reports whether the resource of an incarnation holds the image.
+func (i Image) Holds(incarnation Incarnation) bool {
+	return slices.ContainsFunc(i.Holders, func(h ImageHolder) bool { return h.Incarnation == incarnation })
 }
 
 // Without is the image without the holder of a creation.
@@ -42,11 +49,11 @@ func (i Image) Without(incarnation Incarnation) Image {
 	return i
 }
 
-// HolderNames are the names of the holders, sorted.
+// HolderNames are the names of the holders, sorted, each with what it is known by.
 func (i Image) HolderNames() []string {
 	var names []string
 	for _, h := range i.Holders {
-		names = append(names, h.Name)
+		names = append(names, h.Name+" ("+string(h.Incarnation)+")")
 	}
 	slices.Sort(names)
 	return names

@@ -78,14 +78,7 @@ func (m *model) spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 	if diags.HasError() {
 		return enginemodel.ClusterSpec{}, diags
 	}
-	folder := m.ImageFolder.ValueString()
-	source := nodeschema.ImageModel{
-		Template: base.Template, OVAURL: base.OVAURL, SHA256: base.SHA256, CACertificate: base.CACertificate,
-	}.ToModel(folder)
-	if source.OVA == nil {
-		source.Folder = "" // a template is looked up in the whole datacenter
-	}
-	image := build.ToModel(source, folder)
+	image := imageOf(base, build, m.ImageFolder.ValueString())
 	return enginemodel.ClusterSpec{
 		Ref:        record.Ref{Kind: record.KindImage, Name: m.Name.ValueString()},
 		New:        true,
@@ -103,6 +96,28 @@ func (m *model) spec(ctx context.Context) (enginemodel.ClusterSpec, diag.Diagnos
 			}.ToModel(ipPool)},
 		},
 	}, diags
+}
+
+// image is the image that is built, of what is known.
+func (m *model) image(ctx context.Context) (enginemodel.Image, diag.Diagnostics) {
+	var base baseModel
+	diags := m.Base.As(ctx, &base, nodeschema.AllKnown)
+	var build kubernetesschema.BuildModel
+	diags.Append(m.Build.As(ctx, &build, nodeschema.AllKnown)...)
+	if diags.HasError() {
+		return enginemodel.Image{}, diags
+	}
+	return imageOf(base, build, m.ImageFolder.ValueString()), diags
+}
+
+func imageOf(base baseModel, build kubernetesschema.BuildModel, folder string) enginemodel.Image {
+	source := nodeschema.ImageModel{
+		Template: base.Template, OVAURL: base.OVAURL, SHA256: base.SHA256, CACertificate: base.CACertificate,
+	}.ToModel(folder)
+	if source.OVA == nil {
+		source.Folder = "" // a template is looked up in the whole datacenter
+	}
+	return build.ToModel(source, folder)
 }
 
 // fields are the attributes by the fields of the spec that they become.
@@ -147,10 +162,20 @@ type held struct {
 	Datacenter  string             `json:"datacenter"`         // reference
 	BaseRef     string             `json:"base_ref,omitempty"` // empty: an OVA's, or not known
 	Base        string             `json:"base,omitempty"`     // the path that it had then
+	// Imported is true until the record says that this resource holds the image, and Takes is then the
+	// holder in whose place it is.
+	Imported bool               `json:"imported,omitempty"`
+	Takes    record.Incarnation `json:"takes,omitempty"`
+	// Gone is true where the template is not there and the record still says that this holds it.
+	Gone bool `json:"gone,omitempty"`
 }
 
-// heldKey is where private state keeps it.
-const heldKey = "node_image"
+// heldKey is where private state keeps it, and takesKey where an import notes the holder that it takes
+// over, until it is read.
+const (
+	heldKey  = "node_image"
+	takesKey = "node_image_takes"
+)
 
 // heldOf is what is held of an image that is there.
 func heldOf(eng *engine.Engine, made *enginemodel.MadeImage) held {
@@ -165,7 +190,7 @@ func (h held) identity() enginemodel.ImageIdentity {
 }
 
 func (h held) target(name string) engine.ImageTarget {
-	return engine.ImageTarget{ImageIdentity: h.identity(), Name: name, RecordID: h.Record, Incarnation: h.Incarnation}
+	return engine.ImageTarget{ImageIdentity: h.identity(), Name: name, RecordID: h.Record, Incarnation: h.Incarnation, Takes: h.Takes}
 }
 
 // readHeld returns what private state keeps; false where it keeps nothing.

@@ -28,11 +28,15 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		r.planDestroy(ctx, req, resp)
 		return
 	}
-	if !req.State.Raw.IsNull() && req.Plan.Raw.Equal(req.State.Raw) {
-		r.conn.MarkPlanning()
-		return
-	}
 	p := planning{conn: r.conn, resp: resp}
+	if !req.State.Raw.IsNull() && req.Plan.Raw.Equal(req.State.Raw) {
+		h, _, diags := readHeld(ctx, req.Private)
+		resp.Diagnostics.Append(diags...)
+		if !h.Gone {
+			r.conn.MarkPlanning()
+			return
+		}
+	}
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &p.m)...)
 	if !req.State.Raw.IsNull() {
 		p.prior = &model{}
@@ -44,11 +48,17 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if p.prior != nil && p.held.Gone {
+		p.replace(ctx, path.Root("id"))
+		return
+	}
 	if !enginecrud.InputsKnown(req.Config) {
 		p.unknown(ctx)
 		return
 	}
-	if p.prior == nil && r.conn.Applying() {
+	former, _, diags := readHeld(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	if p.prior == nil && (r.conn.Applying() || former.Digest != "" && !r.conn.Planning()) {
 		return // an error here would leave a deposed object: the creation itself refuses what is in its way
 	}
 	p.run(ctx)
@@ -63,20 +73,73 @@ type planning struct {
 	m     model
 }
 
-// unknown plans what depends on what is not known yet: of what makes the image, it may be another.
+// unknown plans what depends on what is not known yet. What may be another image is replaced: in the
+// apply it may turn out to be one, when an update cannot become a replacement any more. It is the
+// same image after all where nothing differs then, and is not built anew.
 func (p *planning) unknown(ctx context.Context) {
-	if p.prior == nil || p.m.Base.Equal(p.prior.Base) && p.m.Build.Equal(p.prior.Build) && !p.datacenter().IsUnknown() {
+	if p.prior == nil {
 		return
 	}
-	p.setUnknown(ctx)
+	var at []path.Path
+	if !known(ctx, p.m.Base) {
+		at = append(at, path.Root("base"))
+	}
+	if !known(ctx, p.m.Build) {
+		at = append(at, path.Root("build"))
+	}
+	if !p.datacenterOf(p.m).Equal(p.datacenterOf(*p.prior)) {
+		at = append(at, path.Root("placement"))
+	}
+	if len(at) == 0 && (!p.m.Base.Equal(p.prior.Base) || !p.m.Build.Equal(p.prior.Build)) {
+		at = p.changedBuild(ctx)
+	}
+	if len(at) > 0 {
+		p.replace(ctx, at...)
+	}
 }
 
-func (p *planning) datacenter() types.String {
-	datacenter, ok := p.m.Placement.Attributes()["datacenter"].(types.String)
+// known reports whether all of an object is known.
+func known(ctx context.Context, o types.Object) bool {
+	value, err := o.ToTerraformValue(ctx)
+	return err == nil && value.IsFullyKnown()
+}
+
+// changedBuild are base and build, where what is known of them is another image: of a template, also
+// where it is only spelled otherwise, as it cannot be looked up yet.
+func (p *planning) changedBuild(ctx context.Context) []path.Path {
+	image, diags := p.m.image(ctx)
+	if diags.HasError() || p.prior.Base.IsNull() {
+		return nil
+	}
+	before, diags := p.prior.image(ctx)
+	if diags.HasError() {
+		return nil
+	}
+	var at []path.Path
+	if image.Digest() != before.Digest() {
+		at = append(at, path.Root("build"), path.Root("base"))
+	}
+	if image.Source().Template != before.Source().Template {
+		at = append(at, path.Root("base"))
+	}
+	return at
+}
+
+func (p *planning) datacenterOf(m model) types.String {
+	if m.Placement.IsNull() {
+		return types.StringNull()
+	}
+	datacenter, ok := m.Placement.Attributes()["datacenter"].(types.String)
 	if !ok {
 		return types.StringUnknown()
 	}
 	return datacenter
+}
+
+// replace plans another image.
+func (p *planning) replace(ctx context.Context, at ...path.Path) {
+	p.resp.RequiresReplace = append(p.resp.RequiresReplace, at...)
+	p.setUnknown(ctx)
 }
 
 // setUnknown marks what another image has otherwise.
@@ -102,10 +165,9 @@ func (p *planning) run(ctx context.Context) {
 		p.resp.Diagnostics.Append(diagnostics.FromError("plan", p.m.subject(), err))
 		return
 	}
-	replaced := p.replacedBy(ctx, spec, site)
+	replaced := p.replacedBy(spec, site)
 	if len(replaced) > 0 {
-		p.resp.RequiresReplace = append(p.resp.RequiresReplace, replaced...)
-		p.setUnknown(ctx)
+		p.replace(ctx, replaced...)
 		return // Terraform plans the creation in a call of its own
 	}
 	if p.prior == nil {
@@ -119,7 +181,10 @@ func (p *planning) run(ctx context.Context) {
 }
 
 // replacedBy are the attributes whose change is another image; none: it is the same one.
-func (p *planning) replacedBy(_ context.Context, spec enginemodel.ClusterSpec, site enginemodel.Site) []path.Path {
+//
+// Terraform replaces only for what differs from the state. Where a name means another object by now, and
+// is spelled as before, that alone is no reason.
+func (p *planning) replacedBy(spec enginemodel.ClusterSpec, site enginemodel.Site) []path.Path {
 	if p.prior == nil || p.held.Digest == "" {
 		return nil
 	}
@@ -133,7 +198,15 @@ func (p *planning) replacedBy(_ context.Context, spec enginemodel.ClusterSpec, s
 	if site.Datacenter != "" && site.Datacenter != p.held.Datacenter {
 		at = append(at, path.Root("placement"))
 	}
-	return at
+	return slices.DeleteFunc(at, func(at path.Path) bool {
+		switch at.Steps()[0].String() {
+		case "base":
+			return p.m.Base.Equal(p.prior.Base)
+		case "build":
+			return p.m.Build.Equal(p.prior.Build)
+		}
+		return p.m.Placement.Equal(p.prior.Placement)
+	})
 }
 
 // sameBase reports whether the template is meant that the image was built of. Of an OVA the digest

@@ -3,10 +3,10 @@ package nodeimage
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -34,7 +34,10 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		made, err = eng.Image(ctx, h.identity())
 	}
 	if err == nil && !known && made.Path != "" {
-		h, err = imported(ctx, eng, made, &m)
+		h, err = imported(ctx, eng, made)
+		if raw, diags := req.Private.GetKey(ctx, takesKey); err == nil && !diags.HasError() && len(raw) > 0 {
+			err = json.Unmarshal(raw, &h.Takes)
+		}
 	}
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromRefresh(m.subject(), err))
@@ -51,7 +54,7 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 			m.Template.ValueString(), made.Hidden))
 		return
 	case made.Ref == "":
-		resp.State.RemoveResource(ctx)
+		r.gone(ctx, eng, h, &m, resp)
 		return
 	case made.IsVM:
 		resp.Diagnostics.AddWarning("The template was converted to a VM", fmt.Sprintf(
@@ -61,26 +64,38 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	m.show(made)
 	h.Ref = made.Ref
 	h.UUID = made.UUID
+	h.Gone = false
 	resp.Diagnostics.Append(h.write(ctx, resp.Private)...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
-// imported is what is held of an image of which private state says nothing, as after an import. Who
-// holds it alone is that one; another one is noted with the next update.
-func imported(ctx context.Context, eng *engine.Engine, made *enginemodel.MadeImage, m *model) (held, error) {
+// gone is the state of an image whose template is not there. As long as the record says that this
+// resource holds it, it stays: a destruction deletes the record, and a plan replaces it.
+func (r *imageResource) gone(ctx context.Context, eng *engine.Engine, h held, m *model, resp *resource.ReadResponse) {
+	holds, err := eng.HoldsImage(ctx, h.target(m.Name.ValueString()))
+	if err != nil {
+		resp.Diagnostics.Append(diagnostics.FromRefresh(m.subject(), err))
+		return
+	}
+	if !holds {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	resp.Diagnostics.AddWarning("The template is gone", fmt.Sprintf(
+		"%s is not in vCenter any more: it was deleted there, or a destruction was interrupted. What Gantry has noted of it is deleted "+
+			"by a destruction, and by a replacement, which builds the image anew.", m.Template.ValueString()))
+	h.Gone = true
+	resp.Diagnostics.Append(h.write(ctx, resp.Private)...)
+}
+
+// imported is what is held of an image of which private state says nothing, as after an import. It is
+// a holder of its own, which the next update notes.
+func imported(ctx context.Context, eng *engine.Engine, made *enginemodel.MadeImage) (held, error) {
 	h := heldOf(eng, made)
+	h.Imported = true
 	var err error
 	if h.VCenter, err = eng.Reader.InstanceUUID(ctx); err != nil {
 		return h, err
-	}
-	holder, err := eng.ImageHolder(ctx, h.Record)
-	if err != nil {
-		return h, err
-	}
-	if holder.Name != "" && (m.Name.IsNull() || m.Name.ValueString() == holder.Name) {
-		m.Name = types.StringValue(holder.Name)
-		h.Incarnation = holder.Incarnation
-		return h, nil
 	}
 	h.Incarnation, err = record.NewIncarnation(rand.Reader)
 	return h, err

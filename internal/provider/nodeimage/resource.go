@@ -2,8 +2,11 @@
 package nodeimage
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -100,7 +103,12 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	h, err := r.create(ctx, spec, &m)
+	prior, _, diags := readHeld(ctx, resp.Private) // of what this one replaces
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	h, err := r.create(ctx, spec, &m, prior.Incarnation)
 	if err != nil {
 		resp.Diagnostics.Append(m.failed("create", err)...)
 		return
@@ -110,12 +118,16 @@ func (r *imageResource) Create(ctx context.Context, req resource.CreateRequest, 
 }
 
 // create makes the image, and sets what is known of it then.
-func (r *imageResource) create(ctx context.Context, spec enginemodel.ClusterSpec, m *model) (held, error) {
+func (r *imageResource) create(ctx context.Context, spec enginemodel.ClusterSpec, m *model, prior record.Incarnation) (held, error) {
 	eng, err := enginecrud.ImageEngine(ctx, r.conn)
 	if err != nil {
 		return held{}, err
 	}
-	incarnation, err := record.NewIncarnation(rand.Reader)
+	vcenter, err := eng.Reader.InstanceUUID(ctx)
+	if err != nil {
+		return held{}, err
+	}
+	incarnation, err := incarnationAfter(prior)
 	if err != nil {
 		return held{}, err
 	}
@@ -125,11 +137,19 @@ func (r *imageResource) create(ctx context.Context, spec enginemodel.ClusterSpec
 	}
 	h := heldOf(eng, made)
 	h.Incarnation = incarnation
-	if h.VCenter, err = eng.Reader.InstanceUUID(ctx); err != nil {
-		return held{}, err
-	}
+	h.VCenter = vcenter
 	m.show(made)
 	return h, nil
+}
+
+// incarnationAfter is by what a resource is known as a holder. One that replaces another is known by
+// what follows from that: where its creation is killed, the next one is the same holder.
+func incarnationAfter(prior record.Incarnation) (record.Incarnation, error) {
+	if prior == "" {
+		return record.NewIncarnation(rand.Reader)
+	}
+	sum := sha256.Sum256([]byte("after " + prior))
+	return record.NewIncarnation(bytes.NewReader(sum[:]))
 }
 
 // show sets what is known of an image that is there.
@@ -163,7 +183,7 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if known && !m.Name.Equal(prior.Name) {
+	if known && (h.Imported || !m.Name.Equal(prior.Name)) {
 		eng, err := r.engineOf(ctx, h)
 		if err == nil {
 			err = eng.HoldImage(ctx, h.target(m.Name.ValueString()))
@@ -172,6 +192,9 @@ func (r *imageResource) Update(ctx context.Context, req resource.UpdateRequest, 
 			resp.Diagnostics.Append(m.failed("update", err)...)
 			return
 		}
+		h.Imported = false
+		h.Takes = ""
+		resp.Diagnostics.Append(h.write(ctx, resp.Private)...)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
@@ -211,6 +234,9 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	}
 	eng, err := r.engineOf(ctx, h)
 	var others []string
+	if err == nil && h.Imported {
+		err = eng.HoldImage(ctx, h.target(m.Name.ValueString()))
+	}
 	if err == nil {
 		others, err = eng.DestroyImage(ctx, h.target(m.Name.ValueString()))
 	}
@@ -220,15 +246,18 @@ func (r *imageResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	}
 	if len(others) > 0 {
 		resp.Diagnostics.AddWarning("The image is kept", fmt.Sprintf(
-			"%s is also held by: %s. It was taken out of this state alone, and is deleted with the last of them.",
-			m.Template.ValueString(), strings.Join(others, ", ")))
+			"%s is also held by: %s. It was taken out of this state alone, and is deleted with the last of them. If no state has one of "+
+				"these any more, import the template in its place, by the ID \"%s,\" and what stands in parentheses, and destroy it.",
+			m.Template.ValueString(), strings.Join(others, ", "), m.Template.ValueString()))
 	}
 }
 
-// ImportState implements resource.ResourceWithImportState: by the name or path of the template. The
-// read that follows does the rest.
+// ImportState implements resource.ResourceWithImportState: by the name or path of the template, and
+// after a comma what the holder is known by in whose place the resource is. The read that follows
+// does the rest.
 func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	if strings.Trim(req.ID, "/ ") == "" {
+	name, takes, _ := strings.Cut(req.ID, ",")
+	if strings.Trim(name, "/ ") == "" {
 		resp.Diagnostics.AddError("Invalid import ID",
 			"Give the name or the inventory path of the template: terraform import gantry_node_image.example /dc-1/vm/images/ubuntu-0f1e2d3c4b5a")
 		return
@@ -236,11 +265,19 @@ func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStat
 	eng, err := enginecrud.ImageEngine(ctx, r.conn)
 	var made *enginemodel.MadeImage
 	if err == nil {
-		made, err = eng.NamedImage(ctx, req.ID)
+		made, err = eng.NamedImage(ctx, name)
 	}
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromError("import", fmt.Sprintf("node image %q", req.ID), err))
 		return
+	}
+	if takes = strings.TrimSpace(takes); takes != "" {
+		raw, err := json.Marshal(record.Incarnation(takes))
+		if err != nil {
+			resp.Diagnostics.AddError("Unable to write the private state", err.Error())
+			return
+		}
+		resp.Diagnostics.Append(resp.Private.SetKey(ctx, takesKey, raw)...)
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), made.UUID)...)
 }
