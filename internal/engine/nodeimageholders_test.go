@@ -1,13 +1,17 @@
 package engine_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/vim25/types"
 
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
 
@@ -116,4 +120,77 @@ func TestNodeImageOfNoHolderIsNotDestroyed(t *testing.T) {
 	target.Takes = "one"
 	w.must(w.engine().HoldImage(t.Context(), target))
 	w.destroyed(target)
+}
+
+// clonedMeanwhile is a vCenter in which between the look for users and the deletion a linked
+// clone is made: the first deletion is refused, as while a template is being cloned.
+type clonedMeanwhile struct {
+	model.VCenter
+	clone func()
+	tries int
+}
+
+func (c *clonedMeanwhile) Destroy(ctx context.Context, ref string) (string, error) {
+	c.tries++
+	if c.tries == 1 {
+		c.clone()
+		return "", busyError{}
+	}
+	return c.VCenter.Destroy(ctx, ref)
+}
+
+type busyError struct{}
+
+func (busyError) Error() string { return "the template is being cloned" }
+
+func (busyError) Transient() bool { return true }
+
+// Each try to delete the template begins with a look for what uses it.
+func TestNodeImageThatIsClonedMeanwhileIsNotDestroyed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	target, made := w.made(builtImage("echo ready"), holder("golden", "one"))
+	e := w.engine()
+	vc := &clonedMeanwhile{VCenter: e.Reader, clone: func() { w.linkByHand(made.Path, "theirs") }}
+	e.Reader = vc
+	_, err := e.DestroyImage(t.Context(), target)
+	if err == nil || !strings.Contains(err.Error(), "/dc-1/vm/images/gantry/theirs") || vc.tries != 1 {
+		t.Errorf("after %d tries it says %v", vc.tries, err)
+	}
+	w.must(w.sim.DeleteVM("theirs"))
+	w.destroyed(target)
+}
+
+// A snapshot has disks that the VM has no more.
+func TestSnapshotOfALinkedCloneKeepsANodeImage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	target, made := w.made(builtImage("echo ready"), holder("golden", "one"))
+	w.linkByHand(made.Path, "theirs")
+	w.must(w.sim.SnapshotVM("theirs", "before"))
+	w.asAdministrator("/dc-1/vm/images/gantry/theirs", func(_ *govmomi.Client, vm *object.VirtualMachine) {
+		devices, err := vm.Device(t.Context())
+		w.must(err)
+		w.must(vm.RemoveDevice(t.Context(), true, devices.SelectByType((*types.VirtualDisk)(nil))...))
+	})
+	if says := w.notDestroyed(target); !strings.Contains(says, "/dc-1/vm/images/gantry/theirs") {
+		t.Errorf("it says %s", says)
+	}
+}
+
+// A VM that is younger than the inventory that was read is known by its disks.
+func TestLinkedCloneThatIsYoungerThanTheInventory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	target, made := w.made(builtImage("echo ready"), holder("golden", "one"))
+	vc := w.engine().Reader
+	query := model.MadeImageQuery{ImageIdentity: target.ImageIdentity, Users: true, MaxAge: time.Hour}
+	_, err := vc.MadeImage(t.Context(), query)
+	w.must(err)
+	w.linkByHand(made.Path, "theirs")
+	found, err := vc.MadeImage(t.Context(), query)
+	w.must(err)
+	if users := found.UserPaths(); len(users) != 1 || !strings.Contains(users[0], "theirs") {
+		t.Errorf("the users are %v", users)
+	}
 }

@@ -17,13 +17,20 @@ import (
 // it, of whichever cluster, and all whose disks are links of its disks. In its datacenter, from
 // where alone there are clones, what cannot be read may be one of them.
 func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *node, made *model.MadeImage) error {
-	disks, err := c.allDisks(ctx)
+	disks, snapshots, err := c.allDisks(ctx)
 	if err != nil {
 		return err
 	}
 	files := map[diskFile]bool{}
-	for _, file := range chainsOf(disks[template.ref]) {
-		files[file] = true
+	for _, p := range append(snapshots[template.ref], disks[template.ref]) {
+		for _, file := range chainsOf(p) {
+			files[file] = true
+		}
+	}
+	links := func(ref types.ManagedObjectReference) bool {
+		return slices.ContainsFunc(append(slices.Clone(snapshots[ref]), disks[ref]), func(p properties) bool {
+			return slices.ContainsFunc(chainsOf(p), func(file diskFile) bool { return files[file] })
+		})
 	}
 	if len(files) == 0 {
 		made.Unjudged = append(made.Unjudged, fmt.Sprintf("%s itself, of which no disk can be read", template.path))
@@ -35,10 +42,9 @@ func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *n
 		}
 		p, read := disks[n.ref]
 		_, devices := p.values["config.hardware.device"]
-		linked := slices.ContainsFunc(chainsOf(p), func(file diskFile) bool { return files[file] })
 		marker, isNode := markerOf(n.properties)
 		switch {
-		case linked, isNode && inv.clonedFrom(marker, template):
+		case links(n.ref), isNode && inv.clonedFrom(marker, template):
 			made.Users = append(made.Users, model.ImageUser{Path: n.path, Cluster: marker.Cluster})
 		case !read || p.vanished():
 			// deleted since
@@ -51,9 +57,26 @@ func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *n
 			}
 		}
 	}
+	c.madeMeanwhile(inv, disks, links, made)
 	made.Unjudged = append(made.Unjudged, c.hiddenIn(inv, dc)...)
 	made.Held = slices.Clip(inv.fleet.held)
 	return nil
+}
+
+// madeMeanwhile adds the VMs that the inventory does not have, which was read before their disks.
+func (c *Client) madeMeanwhile(
+	inv *inventory, disks map[types.ManagedObjectReference]properties, links func(types.ManagedObjectReference) bool, made *model.MadeImage,
+) {
+	for ref, p := range disks {
+		_, devices := p.values["config.hardware.device"]
+		switch {
+		case inv.nodes[ref] != nil || p.vanished():
+		case links(ref):
+			made.Users = append(made.Users, model.ImageUser{Path: fmt.Sprintf("%s (%s)", value[string](p, "name"), ref.Value)})
+		case p.denied() != nil || !devices:
+			made.Unjudged = append(made.Unjudged, fmt.Sprintf("%s (%s), which was made a moment ago", value[string](p, "name"), ref.Value))
+		}
+	}
 }
 
 // clonedFrom reports whether the marker of a machine says that it was cloned from a template. Where
@@ -96,20 +119,52 @@ func (c *Client) hiddenIn(inv *inventory, dc *node) []string {
 	return hidden
 }
 
-// allDisks reads the devices of all VMs, in one call.
-func (c *Client) allDisks(ctx context.Context) (map[types.ManagedObjectReference]properties, error) {
-	found, err := c.retrieve(ctx, types.PropertyFilterSpec{
-		ObjectSet: []types.ObjectSpec{{Obj: c.soap.content.RootFolder, Skip: types.NewBool(false), SelectSet: treeSteps()}},
-		PropSet:   []types.PropertySpec{{Type: "VirtualMachine", PathSet: []string{"config.hardware.device", "config.files.vmPathName"}}},
-	})
+// allDisks reads the devices of all VMs, and of their snapshots by their VMs, in one call.
+func (c *Client) allDisks(ctx context.Context) (disks map[types.ManagedObjectReference]properties,
+	snapshots map[types.ManagedObjectReference][]properties, err error,
+) {
+	spec := types.PropertyFilterSpec{
+		ObjectSet: []types.ObjectSpec{{
+			Obj: c.soap.content.RootFolder, Skip: types.NewBool(false), SelectSet: withSnapshots(treeSteps()),
+		}},
+		PropSet: []types.PropertySpec{
+			{Type: "VirtualMachine", PathSet: []string{"name", "config.hardware.device", "config.files.vmPathName"}},
+			{Type: "VirtualMachineSnapshot", PathSet: snapshotProperties},
+		},
+	}
+	found, err := c.retrieve(ctx, spec)
 	if err != nil {
-		return nil, c.failed("read the disks of all VMs", err)
+		return nil, nil, c.failed("read the disks of all VMs", err)
 	}
-	all := make(map[types.ManagedObjectReference]properties, len(found))
+	disks = make(map[types.ManagedObjectReference]properties, len(found))
+	snapshots = map[types.ManagedObjectReference][]properties{}
 	for _, p := range found {
-		all[p.ref] = p
+		if p.ref.Type == "VirtualMachineSnapshot" {
+			vm := value[types.ManagedObjectReference](p, "vm")
+			snapshots[vm] = append(snapshots[vm], p)
+			continue
+		}
+		disks[p.ref] = p
 	}
-	return all, nil
+	return disks, snapshots, nil
+}
+
+// withSnapshots has steps through the inventory go on from each VM to its snapshots.
+func withSnapshots(steps []types.BaseSelectionSpec) []types.BaseSelectionSpec {
+	of := &types.SelectionSpec{Name: "snapshots"}
+	for _, step := range steps {
+		if t, ok := step.(*types.TraversalSpec); ok && (t.Name == "children" || t.Name == "vapp vms") {
+			t.SelectSet = append(t.SelectSet, of)
+		}
+	}
+	deeper := &types.SelectionSpec{Name: "deeper snapshots"}
+	return append(steps,
+		&types.TraversalSpec{
+			SelectionSpec: *of, Type: "VirtualMachine", Path: "rootSnapshot", SelectSet: []types.BaseSelectionSpec{deeper},
+		},
+		&types.TraversalSpec{
+			SelectionSpec: *deeper, Type: "VirtualMachineSnapshot", Path: "childSnapshot", SelectSet: []types.BaseSelectionSpec{deeper},
+		})
 }
 
 // diskFile is a file of a disk. Datastores of two datacenters may have one name.

@@ -87,7 +87,7 @@ func (p *planning) unknown(ctx context.Context) {
 	if !known(ctx, p.m.Build) {
 		at = append(at, path.Root("build"))
 	}
-	if !p.datacenterOf(p.m).Equal(p.datacenterOf(*p.prior)) {
+	if !p.prior.Placement.IsNull() && !p.datacenterOf(p.m).Equal(p.datacenterOf(*p.prior)) {
 		at = append(at, path.Root("placement"))
 	}
 	if len(at) == 0 && (!p.m.Base.Equal(p.prior.Base) || !p.m.Build.Equal(p.prior.Build)) {
@@ -126,9 +126,6 @@ func (p *planning) changedBuild(ctx context.Context) []path.Path {
 }
 
 func (p *planning) datacenterOf(m model) types.String {
-	if m.Placement.IsNull() {
-		return types.StringNull()
-	}
 	datacenter, ok := m.Placement.Attributes()["datacenter"].(types.String)
 	if !ok {
 		return types.StringUnknown()

@@ -125,7 +125,7 @@ func TestAccNodeImage(t *testing.T) {
 				ConfigStateChecks: []statecheck.StateCheck{isTemplate("/dc-1/vm/renamed")}, Check: same,
 			},
 			{ResourceName: image, ImportState: true, ImportStateId: "renamed", ImportStateVerify: true, ImportStateVerifyIgnore: []string{
-				"base", "build", "placement", "network", "ip_pool_id",
+				"name", "base", "build", "placement", "network", "ip_pool_id",
 			}},
 			{ // other scripts are another image
 				Config: config(e, shape{script: "echo two"}), ConfigPlanChecks: does(plancheck.ResourceActionReplace),
@@ -135,13 +135,13 @@ func TestAccNodeImage(t *testing.T) {
 					return same(nil)
 				},
 			},
-			{ // gone, it is built anew
+			{ // gone, it is built anew, and the record of what is gone is deleted
 				PreConfig: func() {
 					if err := e.DeleteVM(madeName(e)); err != nil {
 						t.Error(err)
 					}
 				},
-				Config: config(e, shape{script: "echo two"}), ConfigPlanChecks: does(plancheck.ResourceActionCreate),
+				Config: config(e, shape{script: "echo two"}), ConfigPlanChecks: does(plancheck.ResourceActionReplace),
 				Check: same,
 			},
 		},
