@@ -1,6 +1,7 @@
 package nodeimage_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/acctest"
 )
 
@@ -148,8 +150,24 @@ func TestAccNodeImage(t *testing.T) {
 	})
 }
 
-// TestAccNodeImageImported imports what another state has made, by its path: the configuration is
-// taken over without another build.
+// soleHolder is what the one holder of the one image is known by.
+func soleHolder(e *acctest.Environment) (string, error) {
+	entries, err := e.Ledger().Entries(context.Background())
+	for _, entry := range entries {
+		if entry.Record == nil || entry.Record.Kind != record.KindImage {
+			continue
+		}
+		body, err := entry.Record.Image()
+		if err == nil && len(body.Holders) == 1 {
+			return string(body.Holders[0].Incarnation), nil
+		}
+		return "", fmt.Errorf("the holders are %v: %w", body.Holders, err)
+	}
+	return "", fmt.Errorf("there is no record: %w", err)
+}
+
+// TestAccNodeImageImported imports what another state has made, by its path and in the place of that
+// holder: the configuration is taken over without another build.
 func TestAccNodeImageImported(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
@@ -164,7 +182,10 @@ removed {
 `)},
 		{
 			Config: config(e, shape{name: "mine"}), ResourceName: image, ImportState: true, ImportStatePersist: true,
-			ImportStateIdFunc: func(*terraform.State) (string, error) { return path, nil },
+			ImportStateIdFunc: func(*terraform.State) (string, error) {
+				lost, err := soleHolder(e)
+				return path + "," + lost, err
+			},
 		},
 		{
 			Config: config(e, shape{name: "mine"}), ConfigPlanChecks: does(plancheck.ResourceActionUpdate),
@@ -173,7 +194,8 @@ removed {
 				if all := made(e); len(all) != 1 || all[0] != path {
 					return fmt.Errorf("made are %v", all)
 				}
-				return nil
+				_, err := soleHolder(e)
+				return err
 			},
 		},
 	}
