@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -206,8 +207,9 @@ func (e *Engine) addHiddenNodes(ctx context.Context, made *model.MadeImage) erro
 		}
 		for _, claim := range claims {
 			if c := (model.Claim{Owner: claim.Owner.Node}); c.OfNode() {
-				made.Unjudged = append(made.Unjudged, fmt.Sprintf("the VM of %s with %s of IP pool %q, which this user does not see",
-					claim.Owner.Node, claim.Address, registered.Ref.Name))
+				made.Unjudged = append(made.Unjudged, fmt.Sprintf("the VM of %s with %s of IP pool %q, which this user does not see, or "+
+					"which is being made; where it is gone, gantry_orphans says how to release the address",
+					cmp.Or(claim.Owner.Node, "an owner that cannot be read"), claim.Address, registered.Ref.Name))
 			}
 		}
 	}

@@ -94,7 +94,7 @@ func (m *MadeImage) CheckDeletion() error {
 		return fmt.Errorf("%s has disks that Gantry has not made, and would delete with it: %s. Remove them from it first",
 			m.Path, Listed(m.ForeignDisks))
 	case len(m.Unjudged) > 0:
-		return fmt.Errorf("%s was not deleted, as it is not known whether these use it: %s. Once they can be read, destroy again",
+		return fmt.Errorf("%s was not deleted, as it is not known whether these use it: %s. Once that is known, destroy again",
 			m.Path, Listed(m.Unjudged))
 	}
 	return nil

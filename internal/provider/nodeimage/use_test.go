@@ -2,6 +2,7 @@ package nodeimage_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -98,6 +99,13 @@ func TestAccNodeImageInUse(t *testing.T) {
 				Config: whole, PlanOnly: true,
 			},
 			{Config: config(e, shape{})}, // its cluster is destroyed
+			{ // whether a state holds it, orphans do not know
+				Config: config(e, shape{}) + `data "gantry_orphans" "all" { depends_on = [gantry_node_image.golden] }`,
+				ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue("data.gantry_orphans.all",
+					tfjsonpath.New("orphans"), knownvalue.ListExact([]knownvalue.Check{knownvalue.ObjectPartial(map[string]knownvalue.Check{
+						"detail": knownvalue.StringRegexp(regexp.MustCompile(`it is held by: golden \(`)),
+					})}))},
+			},
 		},
 	})
 }
