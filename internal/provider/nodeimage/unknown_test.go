@@ -18,7 +18,8 @@ func TestAccNodeImageOfAnUnknownScript(t *testing.T) {
 	t.Parallel()
 	e := acctest.New(t)
 	whole := func(input, output string) string {
-		return strings.Replace(config(e, shape{}), `["echo one"]`, `[terraform_data.script.output == "x" ? "echo x" : "`+output+`"]`, 1) + fmt.Sprintf(`
+		script := fmt.Sprintf(`[terraform_data.script.output == "x" ? "echo x" : %q]`, output)
+		return strings.Replace(config(e, shape{}), `["echo one"]`, script, 1) + fmt.Sprintf(`
 resource "terraform_data" "script" { input = %q }
 `, input)
 	}
