@@ -112,7 +112,8 @@ func TestPacksWaitForThoseBefore(t *testing.T) {
 
 	w.give(secrets, "store")
 	out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: &[]model.Change{
-		{Action: model.ActionApplyPack, Target: "store"}, {Action: model.ActionApplyPack, Target: "after"}, {Action: model.ActionApplyPack, Target: "app"},
+		{Action: model.ActionApplyPack, Target: "store"}, {Action: model.ActionApplyPack, Target: "after"},
+		{Action: model.ActionApplyPack, Target: "app"},
 	}})
 	w.must(err)
 	expectPacks(t, out, model.StateRunning, "AllApplied", "")

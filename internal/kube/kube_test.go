@@ -83,7 +83,8 @@ func TestErrorsOfTheConnection(t *testing.T) {
 	closed := newServer(t)
 	closed.Close()
 	err := connect(t, kube.Options{}, closed.kubeconfig(closed.URL)).Ready(t.Context())
-	if !model.Transient(err) || !errors.Is(err, model.ErrNotReached) || !errors.Is(err, model.ErrNoAnswer) || errors.Is(err, model.ErrNotReady) {
+	if !model.Transient(err) || !errors.Is(err, model.ErrNotReached) || !errors.Is(err, model.ErrNoAnswer) ||
+		errors.Is(err, model.ErrNotReady) {
 		t.Errorf("a refused connection may pass, and reaches nothing: %v", err)
 	}
 

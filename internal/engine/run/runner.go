@@ -111,19 +111,7 @@ func New(c Config) *Runner {
 
 // Execute runs the stages of a plan one after the other, each by its own policy.
 func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
-	r.numbers = p.Numbers
-	r.rebuilds = p.Rebuilds()
-	r.rooms.begin(plan.Occupied(r.Spec, &r.World.Facts, p))
-	r.goes = p.DeletedNodes()
-	r.starts = p.StartsControlPlane()
-	r.api.first = p.First()
-	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
-		return err
-	}
-	if err := r.record.moveParents(ctx, r.Parents); err != nil {
-		return err
-	}
-	if err := r.followFolder(ctx, p); err != nil {
+	if err := r.prepare(ctx, p); err != nil {
 		return err
 	}
 	defer r.api.cleanUp(ctx)
@@ -175,6 +163,24 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		failed = append(failed, rolloutStopped(left))
 	}
 	return errors.Join(failed...)
+}
+
+// prepare notes what the steps of a plan need to know of the others, and writes what has to be in
+// the record before the first of them.
+func (r *Runner) prepare(ctx context.Context, p *model.Plan) error {
+	r.numbers = p.Numbers
+	r.rebuilds = p.Rebuilds()
+	r.rooms.begin(plan.Occupied(r.Spec, &r.World.Facts, p))
+	r.goes = p.DeletedNodes()
+	r.starts = p.StartsControlPlane()
+	r.api.first = p.First()
+	if err := r.record.writeAhead(ctx, p.Numbers); err != nil {
+		return err
+	}
+	if err := r.record.moveParents(ctx, r.Parents); err != nil {
+		return err
+	}
+	return r.followFolder(ctx, p)
 }
 
 // FirstBootFailed reports whether the node that was to initialise the control plane

@@ -31,7 +31,8 @@ type ImageHolder struct {
 
 // HeldBy is the image with a holder, in the place of the one of the same incarnation.
 func (i Image) HeldBy(holder ImageHolder) Image {
-	i.Holders = append(i.Without(holder.Incarnation).Holders, holder)
+	i = i.Without(holder.Incarnation)
+	i.Holders = append(i.Holders, holder)
 	return i
 }
 

@@ -74,8 +74,8 @@ func packsAttribute() schema.MapNestedAttribute {
 			"wait":                waitAttribute(),
 			"wait_timeout": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "How long an apply waits for the objects of the pack, and for each hook of its chart, from `1s` to `24h`, within the " +
-					"`timeouts` of the resource. Once manifests have used it up, those of other packs are looked at once in that apply. " +
+				MarkdownDescription: "How long an apply waits for the objects of the pack, and for each hook of its chart, from `1s` to `24h`, " +
+					"within the `timeouts` of the resource. Once manifests have used it up, those of other packs are looked at once in that apply. " +
 					"Defaults to `10m`.",
 				Validators: []validator.String{nodeschema.Duration{}},
 			},
