@@ -1,10 +1,18 @@
+resource "gantry_ip_pool" "nodes" {
+  name            = "prod-nodes"
+  range           = { start = "10.10.183.1", end = "10.10.183.100" }
+  prefix_length   = 18
+  default_gateway = "10.10.128.1"
+  nameservers     = ["10.10.128.2"]
+}
+
 resource "gantry_node_image" "golden" {
   name = "golden-1.37.2"
   base = { template = "debian-13" }
 
   build = {
     install_kubernetes = { version = "1.37.2" }
-    scripts            = [file("harden.sh")]
+    scripts            = ["apt-get install -y auditd"]
   }
 
   placement = {
