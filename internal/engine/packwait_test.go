@@ -91,7 +91,7 @@ func TestPacksWaitForThoseBefore(t *testing.T) {
 			t.Fatal("what is not ready was not waited for")
 		}
 		for _, want := range []string{
-			plan[0] + ": not within 1s: not ready: Deployment default/store (InProgress: ",
+			plan[0] + ": not within 1s: not ready: Deployment default/store (",
 			"Its condition Available is False: MinimumReplicasUnavailable", "Its pod store-",
 			"apply_pack after: it depends on the pack store, which is not ready",
 			"apply_pack app: the layer addon comes after the layer csi, of which the pack store is not ready",
