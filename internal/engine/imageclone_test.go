@@ -34,18 +34,30 @@ func (w *world) asAdministrator(path string, do func(client *govmomi.Client, vm 
 	do(client, vm)
 }
 
-// cloneByHand clones a VM or template into its folder.
-func (w *world) cloneByHand(from, name string) {
+// cloneByHand clones a VM or template into its folder. It is none of Gantry's.
+func (w *world) cloneByHand(from, name string) { w.copyByHand(from, name, false) }
+
+// linkByHand makes a linked clone.
+func (w *world) linkByHand(from, name string) { w.copyByHand(from, name, true) }
+
+func (w *world) copyByHand(from, name string, linked bool) {
 	w.t.Helper()
 	ctx := w.t.Context()
 	w.asAdministrator(from, func(client *govmomi.Client, vm *object.VirtualMachine) {
 		finder := find.NewFinder(client.Client)
 		folder, err := finder.Folder(ctx, path.Dir(from))
 		w.must(err)
-		pools, err := finder.ResourcePoolList(ctx, "/dc-1/host/*/Resources")
+		pool, err := finder.ResourcePool(ctx, "/dc-1/host/cluster-a/Resources")
 		w.must(err)
-		at := pools[0].Reference()
-		task, err := vm.Clone(ctx, folder, name, types.VirtualMachineCloneSpec{Location: types.VirtualMachineRelocateSpec{Pool: &at}})
+		at := pool.Reference()
+		spec := types.VirtualMachineCloneSpec{Location: types.VirtualMachineRelocateSpec{Pool: &at}}
+		if linked {
+			var have mo.VirtualMachine
+			w.must(vm.Properties(ctx, vm.Reference(), []string{"snapshot"}, &have))
+			spec.Snapshot = have.Snapshot.CurrentSnapshot
+			spec.Location.DiskMoveType = string(types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking)
+		}
+		task, err := vm.Clone(ctx, folder, name, spec)
 		w.must(err)
 		w.must(task.Wait(ctx))
 	})

@@ -45,6 +45,12 @@ func (e *Engine) HoldsImage(ctx context.Context, t ImageTarget) (bool, error) {
 	return err == nil && body.Holds(t.Incarnation), err
 }
 
+// OtherHolders are the holders of an image beside a resource, which a destruction leaves it to.
+func (e *Engine) OtherHolders(ctx context.Context, t ImageTarget) ([]string, error) {
+	body, err := e.imageRecord(ctx, t)
+	return body.Without(t.Incarnation).HolderNames(), err
+}
+
 // imageRecord reads the record of an image. Without it nothing is known of who holds the image.
 func (e *Engine) imageRecord(ctx context.Context, t ImageTarget) (body record.Image, err error) {
 	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {

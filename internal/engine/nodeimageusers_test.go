@@ -8,36 +8,11 @@ import (
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/object"
-	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/simulator"
 )
-
-// linkByHand makes a linked clone of a template beside it, which is none of Gantry's.
-func (w *world) linkByHand(from, name string) {
-	w.t.Helper()
-	ctx := w.t.Context()
-	w.asAdministrator(from, func(client *govmomi.Client, vm *object.VirtualMachine) {
-		finder := find.NewFinder(client.Client)
-		folder, err := finder.Folder(ctx, path.Dir(from))
-		w.must(err)
-		pool, err := finder.ResourcePool(ctx, "/dc-1/host/cluster-a/Resources")
-		w.must(err)
-		at := pool.Reference()
-		var have mo.VirtualMachine
-		w.must(vm.Properties(ctx, vm.Reference(), []string{"snapshot"}, &have))
-		task, err := vm.Clone(ctx, folder, name, types.VirtualMachineCloneSpec{
-			Snapshot: have.Snapshot.CurrentSnapshot,
-			Location: types.VirtualMachineRelocateSpec{
-				Pool: &at, DiskMoveType: string(types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking),
-			},
-		})
-		w.must(err)
-		w.must(task.Wait(ctx))
-	})
-}
 
 // A linked clone of an administrator's would lose its disk.
 func TestLinkedCloneOfOthersKeepsANodeImage(t *testing.T) {

@@ -40,7 +40,7 @@ func fast() model.Timing {
 		OffLimit:    2 * time.Second,
 		BootTimeout: 30 * time.Second, BuildLimit: time.Minute, APITimeout: 20 * time.Second,
 		AnswerWait: time.Second, ReadyWait: 20 * time.Second,
-		VIPRetry: 35 * time.Millisecond, VIPWait: 20 * time.Second,
+		VIPRetry: 35 * time.Millisecond, VIPWait: time.Minute,
 		DeleteWait: 10 * time.Second,
 		LeaseLife:  2 * time.Second, LeaseWait: 20 * time.Second,
 		TokenLife: 30 * time.Minute, StuckPause: 20 * time.Millisecond,

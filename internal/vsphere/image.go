@@ -64,10 +64,6 @@ func (m imageMarker) original(p properties) bool {
 	return m.VM != "" && strings.EqualFold(m.VM, instanceUUID(p))
 }
 
-// built reports whether what has the marker was built. Images of an OVA that were built before
-// that was noted are not known to be.
-func (m imageMarker) built() bool { return m.Built || m.Base != "" }
-
 func (m imageMarker) option() (*types.OptionValue, error) {
 	text, err := json.Marshal(m)
 	if err != nil {

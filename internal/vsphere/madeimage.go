@@ -35,7 +35,7 @@ func (c *Client) MadeImage(ctx context.Context, q model.MadeImageQuery) (*model.
 		IsVM:          !isTemplate(n),
 		PoweredOn:     poweredOn(n.properties),
 		Copy:          !marked || !marker.original(n.properties),
-		Built:         marker.built(),
+		Built:         marker.Built,
 		Digest:        marker.SHA256,
 		BaseVersion:   marker.Base,
 		Base:          marker.Of,
@@ -77,8 +77,8 @@ func (inv *inventory) madeNamed(name string) (*node, error) {
 			return false
 		}
 		copies = copies || !m.original(n.properties)
-		imports = imports || !m.built()
-		return m.original(n.properties) && m.built()
+		imports = imports || !m.Built
+		return m.original(n.properties) && m.Built
 	}, machineTypes...)
 	op := fmt.Sprintf("look for the image %q", name)
 	switch {

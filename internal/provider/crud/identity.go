@@ -2,8 +2,6 @@ package crud
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -27,22 +25,11 @@ type Identity struct {
 // died in an update.
 func ReadIdentity(ctx context.Context, private PrivateReader) (Identity, diag.Diagnostics) {
 	var i Identity
-	raw, diags := private.GetKey(ctx, identityKey)
-	if diags.HasError() || len(raw) == 0 {
-		return i, diags
-	}
-	if err := json.Unmarshal(raw, &i); err != nil {
-		diags.AddError("Unable to read the private state", fmt.Sprintf(
-			"Which creation the state comes from cannot be read: %s. Restore an earlier version of the state.", err))
-	}
+	_, diags := ReadPrivate(ctx, private, identityKey, &i, "Which creation the state comes from", "Restore an earlier version of the state")
 	return i, diags
 }
 
 // WriteIdentity sets the identity of a resource.
 func WriteIdentity(ctx context.Context, private PrivateWriter, i Identity) diag.Diagnostics {
-	raw, err := json.Marshal(i)
-	if err != nil {
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Unable to write the private state", err.Error())}
-	}
-	return private.SetKey(ctx, identityKey, raw)
+	return WritePrivate(ctx, private, identityKey, i)
 }

@@ -84,7 +84,7 @@ func (d *Driver[T, M]) importRunning(
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(found.ID))...)
 	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: found.ID, Incarnation: found.Incarnation})...)
 	resp.Diagnostics.Append(WriteSecrets(ctx, resp.Private, found.Secrets)...)
-	resp.Diagnostics.Append(writePrivate(ctx, resp.Private, privateImported, true)...)
+	resp.Diagnostics.Append(crud.WritePrivate(ctx, resp.Private, privateImported, true)...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(d.checkImported(ctx, ref, resp.State)...)
 	}

@@ -23,21 +23,12 @@ const (
 	privateImported = "imported"
 )
 
-const (
-	unableToReadPrivate  = "Unable to read the private state"
-	unableToWritePrivate = "Unable to write the private state"
-)
-
 // ReadSecrets returns the secrets of a resource; nil where it has none yet.
 func ReadSecrets(ctx context.Context, private crud.PrivateReader) (*model.Secrets, diag.Diagnostics) {
-	raw, diags := private.GetKey(ctx, privateSecrets)
-	if diags.HasError() || len(raw) == 0 {
-		return nil, diags
-	}
 	var secrets model.Secrets
-	if err := json.Unmarshal(raw, &secrets); err != nil {
-		diags.AddError(unableToReadPrivate, fmt.Sprintf(
-			"The certificate authorities in the state cannot be read: %s. Restore an earlier version of the state.", err))
+	known, diags := crud.ReadPrivate(ctx, private, privateSecrets, &secrets,
+		"What the state has of the certificate authorities", "Restore an earlier version of the state")
+	if !known || diags.HasError() {
 		return nil, diags
 	}
 	return &secrets, diags
@@ -45,7 +36,7 @@ func ReadSecrets(ctx context.Context, private crud.PrivateReader) (*model.Secret
 
 // WriteSecrets sets the secrets of a resource.
 func WriteSecrets(ctx context.Context, private crud.PrivateWriter, secrets *model.Secrets) diag.Diagnostics {
-	return writePrivate(ctx, private, privateSecrets, secrets)
+	return crud.WritePrivate(ctx, private, privateSecrets, secrets)
 }
 
 // ReadFacts returns what the last refresh observed; nil where there was none since
@@ -64,7 +55,7 @@ func ReadFacts(ctx context.Context, private crud.PrivateReader) (*model.Facts, d
 	case err != nil || version.SchemaVersion < model.FactsSchema:
 		return nil, diags
 	case version.SchemaVersion > model.FactsSchema:
-		diags.AddError(unableToReadPrivate, fmt.Sprintf(
+		diags.AddError(crud.UnableToReadPrivate, fmt.Sprintf(
 			"What the last refresh observed was made by a newer Gantry: it has schema version %d, and this provider understands %d. "+
 				"Upgrade the provider, or plan with a refresh.", version.SchemaVersion, model.FactsSchema))
 		return nil, diags
@@ -81,30 +72,16 @@ func WriteFacts(ctx context.Context, private crud.PrivateWriter, facts *model.Fa
 	if facts == nil {
 		return private.SetKey(ctx, privateFacts, nil)
 	}
-	return writePrivate(ctx, private, privateFacts, facts)
+	return crud.WritePrivate(ctx, private, privateFacts, facts)
 }
 
 // ReadShown returns the steps that the plan showed; nil where they were not known.
 func ReadShown(ctx context.Context, private crud.PrivateReader) (*[]model.Change, diag.Diagnostics) {
-	raw, diags := private.GetKey(ctx, privateShown)
-	if diags.HasError() || len(raw) == 0 {
-		return nil, diags
-	}
 	var changes *[]model.Change
-	if err := json.Unmarshal(raw, &changes); err != nil {
-		diags.AddError(unableToReadPrivate, fmt.Sprintf("The planned steps cannot be read: %s. Plan again.", err))
-	}
+	_, diags := crud.ReadPrivate(ctx, private, privateShown, &changes, "What the plan showed", "Plan again")
 	return changes, diags
 }
 
 func writeShown(ctx context.Context, private crud.PrivateWriter, changes *[]model.Change) diag.Diagnostics {
-	return writePrivate(ctx, private, privateShown, changes)
-}
-
-func writePrivate(ctx context.Context, private crud.PrivateWriter, key string, value any) diag.Diagnostics {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return diag.Diagnostics{diag.NewErrorDiagnostic(unableToWritePrivate, err.Error())}
-	}
-	return private.SetKey(ctx, key, raw)
+	return crud.WritePrivate(ctx, private, privateShown, changes)
 }

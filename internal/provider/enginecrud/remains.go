@@ -2,7 +2,6 @@ package enginecrud
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -32,14 +31,8 @@ type remains struct {
 // readRemains returns what an import without a cluster has kept; nil where the state is
 // an ordinary one.
 func readRemains(ctx context.Context, private crud.PrivateReader) (*remains, diag.Diagnostics) {
-	raw, diags := private.GetKey(ctx, privateRemains)
-	if diags.HasError() || len(raw) == 0 {
-		return nil, diags
-	}
 	var r *remains
-	if err := json.Unmarshal(raw, &r); err != nil {
-		diags.AddError(unableToReadPrivate, fmt.Sprintf("What was imported cannot be read: %s. Import it again.", err))
-	}
+	_, diags := crud.ReadPrivate(ctx, private, privateRemains, &r, "What was imported", "Import it again")
 	return r, diags
 }
 
@@ -101,7 +94,7 @@ func (d *Driver[T, M]) importRemains(ctx context.Context, eng *engine.Engine, re
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(left.ID))...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), ref.Name)...)
 	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: left.ID, Incarnation: left.Incarnation})...)
-	resp.Diagnostics.Append(writePrivate(ctx, resp.Private, privateRemains, remains{GatewayID: ref.GatewayID, OwnIPPool: left.OwnIPPool})...)
+	resp.Diagnostics.Append(crud.WritePrivate(ctx, resp.Private, privateRemains, remains{GatewayID: ref.GatewayID, OwnIPPool: left.OwnIPPool})...)
 	vms := "vCenter shows no VM of it"
 	if left.VMs > 0 {
 		vms = fmt.Sprintf("None of its VMs is powered on (%d)", left.VMs)

@@ -2,7 +2,6 @@ package nodeimage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -196,21 +195,10 @@ func (h held) target(name string) engine.ImageTarget {
 // readHeld returns what private state keeps; false where it keeps nothing.
 func readHeld(ctx context.Context, private crud.PrivateReader) (held, bool, diag.Diagnostics) {
 	var h held
-	raw, diags := private.GetKey(ctx, heldKey)
-	if diags.HasError() || len(raw) == 0 {
-		return h, false, diags
-	}
-	if err := json.Unmarshal(raw, &h); err != nil {
-		diags.AddError("Unable to read the private state", fmt.Sprintf(
-			"By what the image is known cannot be read: %s. Restore an earlier version of the state.", err))
-	}
-	return h, true, diags
+	known, diags := crud.ReadPrivate(ctx, private, heldKey, &h, "By what the image is known", "Restore an earlier version of the state")
+	return h, known, diags
 }
 
 func (h held) write(ctx context.Context, private crud.PrivateWriter) diag.Diagnostics {
-	raw, err := json.Marshal(h)
-	if err != nil {
-		return diag.Diagnostics{diag.NewErrorDiagnostic("Unable to write the private state", err.Error())}
-	}
-	return private.SetKey(ctx, heldKey, raw)
+	return crud.WritePrivate(ctx, private, heldKey, h)
 }

@@ -277,6 +277,9 @@ func (r *imageResource) planDestroy(ctx context.Context, req resource.ModifyPlan
 	var made *enginemodel.MadeImage
 	eng, err := r.engineOf(ctx, h)
 	if err == nil {
+		if others, err := eng.OtherHolders(ctx, h.target(m.Name.ValueString())); err == nil && len(others) > 0 {
+			return // the image is left to them
+		}
 		made, err = eng.ImageUse(ctx, h.identity())
 	}
 	if err == nil {

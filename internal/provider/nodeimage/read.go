@@ -3,7 +3,6 @@ package nodeimage
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -11,6 +10,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 )
 
@@ -35,9 +35,8 @@ func (r *imageResource) Read(ctx context.Context, req resource.ReadRequest, resp
 	}
 	if err == nil && !known && made.Path != "" {
 		h, err = imported(ctx, eng, made)
-		if raw, diags := req.Private.GetKey(ctx, takesKey); err == nil && !diags.HasError() && len(raw) > 0 {
-			err = json.Unmarshal(raw, &h.Takes)
-		}
+		_, diags := crud.ReadPrivate(ctx, req.Private, takesKey, &h.Takes, "In whose place the image is", "Import it again")
+		resp.Diagnostics.Append(diags...)
 	}
 	if err != nil {
 		resp.Diagnostics.Append(diagnostics.FromRefresh(m.subject(), err))

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/ledger/record"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
+	"github.com/gantry/terraform-provider-gantry/internal/provider/crud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/kubernetesschema"
@@ -272,12 +272,7 @@ func (r *imageResource) ImportState(ctx context.Context, req resource.ImportStat
 		return
 	}
 	if takes = strings.TrimSpace(takes); takes != "" {
-		raw, err := json.Marshal(record.Incarnation(takes))
-		if err != nil {
-			resp.Diagnostics.AddError("Unable to write the private state", err.Error())
-			return
-		}
-		resp.Diagnostics.Append(resp.Private.SetKey(ctx, takesKey, raw)...)
+		resp.Diagnostics.Append(crud.WritePrivate(ctx, resp.Private, takesKey, record.Incarnation(takes))...)
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), made.UUID)...)
 }

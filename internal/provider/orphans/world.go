@@ -120,17 +120,19 @@ func (w *world) addCluster(e ledger.Entry) {
 }
 
 // addImage notes the record of an image, of which builds have VMs and addresses that are no
-// cluster's, until it is made.
+// cluster's, as long as a run works on it.
 func (w *world) addImage(e ledger.Entry) {
 	body, err := e.Record.Image()
 	w.images[e.ID] = body
-	w.clusters[e.ID] = err != nil || !body.Complete() || w.lockedByLiveRun[e.ID]
+	w.clusters[e.ID] = err != nil || w.lockedByLiveRun[e.ID]
 }
 
 // ownerWords are whose a VM or an address is that is no registered cluster's, and since when.
 func (w *world) ownerWords(cluster uuid.UUID, since, missing string) string {
-	if body, ok := w.images[cluster]; ok {
+	if body, ok := w.images[cluster]; ok && body.Complete() {
 		return fmt.Sprintf("the build of the image %s%s, which is made", body.Name, since)
+	} else if ok {
+		return fmt.Sprintf("the build of the image %s%s, which has not ended and on which no run works now", body.Name, since)
 	}
 	return fmt.Sprintf("cluster %s%s, of which there is %s", cluster, since, missing)
 }
