@@ -94,7 +94,8 @@ func (d *Driver[T, M]) importRemains(ctx context.Context, eng *engine.Engine, re
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), attribute.IDValue(left.ID))...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), ref.Name)...)
 	resp.Diagnostics.Append(crud.WriteIdentity(ctx, resp.Private, crud.Identity{ID: left.ID, Incarnation: left.Incarnation})...)
-	resp.Diagnostics.Append(crud.WritePrivate(ctx, resp.Private, privateRemains, remains{GatewayID: ref.GatewayID, OwnIPPool: left.OwnIPPool})...)
+	kept := remains{GatewayID: ref.GatewayID, OwnIPPool: left.OwnIPPool}
+	resp.Diagnostics.Append(crud.WritePrivate(ctx, resp.Private, privateRemains, kept)...)
 	vms := "vCenter shows no VM of it"
 	if left.VMs > 0 {
 		vms = fmt.Sprintf("None of its VMs is powered on (%d)", left.VMs)
