@@ -28,10 +28,9 @@ func (c *clock) advance(d time.Duration) {
 	}
 }
 
-// wait returns true once the clock has gone on by d, on its own or because it was
-// moved, and false when stop is closed before.
-func (c *clock) wait(d time.Duration, stop <-chan struct{}) bool {
-	end := c.now().Add(d)
+// wait returns true once the clock shows end, on its own or because it was moved,
+// and false when stop is closed before.
+func (c *clock) wait(end time.Time, stop <-chan struct{}) bool {
 	for {
 		left, moved := c.until(end)
 		if left <= 0 {

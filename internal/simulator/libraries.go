@@ -264,10 +264,11 @@ func (s *Simulator) syncItem(w http.ResponseWriter, r *http.Request, id string) 
 	if !*sync.Force {
 		return // what is known of the item alone
 	}
+	end := s.endOf("")
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
-		s.clock.wait(s.durationOf(""), s.closed)
+		s.clock.wait(end, s.closed)
 		s.libraries.mu.Lock()
 		defer s.libraries.mu.Unlock()
 		item.cached = true

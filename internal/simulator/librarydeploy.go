@@ -158,7 +158,7 @@ func (s *Simulator) deployOVF(w http.ResponseWriter, user string, has LibraryIte
 	s.deploying(1)
 	s.running.Add(1)
 	defer s.running.Done()
-	s.clock.wait(s.durationOf("CloneVM_Task"), s.closed)
+	s.clock.wait(s.endOf("CloneVM_Task"), s.closed)
 	s.busy.Delete(vm)
 	s.deploying(-1)
 	restValue(w, map[string]any{"succeeded": true, "resource_id": map[string]string{"type": vm.Type, "id": vm.Value}})

@@ -181,7 +181,7 @@ func (s *Simulator) deployTemplate(
 		s.deploying(1)
 		s.running.Add(1)
 		defer s.running.Done()
-		s.clock.wait(s.durationOf("CloneVM_Task"), s.closed)
+		s.clock.wait(s.endOf("CloneVM_Task"), s.closed)
 		result, f = s.locked(ctx, c.run)
 		s.deploying(-1)
 	}

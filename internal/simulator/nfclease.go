@@ -94,14 +94,14 @@ func (s *Simulator) beginImport(ctx *vcsim.Context, ref types.ManagedObjectRefer
 func (s *Simulator) watchImport(ctx *vcsim.Context, id string, lease *nfcLease) {
 	for {
 		s.nfc.mu.Lock()
-		left := lease.deadline.Sub(s.clock.now())
+		deadline := lease.deadline
 		s.nfc.mu.Unlock()
-		if left <= 0 {
+		if !s.clock.now().Before(deadline) {
 			break
 		}
 		stop := make(chan struct{})
 		waited := make(chan bool, 1)
-		go func() { waited <- s.clock.wait(left, stop) }()
+		go func() { waited <- s.clock.wait(deadline, stop) }()
 		select {
 		case <-waited:
 		case <-lease.over:

@@ -66,11 +66,12 @@ func (s *Simulator) startTaskOf(
 			exclusive = false
 		}
 	}
+	end := s.endOf(method)
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
 		if injected == nil {
-			s.clock.wait(s.durationOf(method), s.closed)
+			s.clock.wait(end, s.closed)
 		}
 		result := types.AnyType(nil)
 		err := injected
@@ -85,12 +86,13 @@ func (s *Simulator) startTaskOf(
 	return task.Self
 }
 
-func (s *Simulator) durationOf(method string) time.Duration {
+// endOf is when a task that starts now ends, by vCenter's clock.
+func (s *Simulator) endOf(method string) time.Time {
 	d := time.Duration(s.taskDuration.Load())
 	if method == "CloneVM_Task" {
 		d += time.Duration(s.cloneDuration.Load())
 	}
-	return d
+	return s.clock.now().Add(d)
 }
 
 // recentTasks is how many tasks vCenter's task manager lists.

@@ -57,6 +57,9 @@ func (g *guest) build(ctx context.Context, inst *cloudinit.Instance) error {
 	if g.vm.PowerOff == nil {
 		return errors.New("systemctl poweroff: not understood here")
 	}
+	g.world.mu.Lock()
+	g.disk.instance, g.disk.unit = nil, nil // a machine of the cleaned disk begins anew
+	g.world.mu.Unlock()
 	g.set(ctx, PhaseBuilt, nil)
 	if !sleep(ctx, g.world.options.BuiltDelay) {
 		return errOff

@@ -13,13 +13,13 @@ import (
 )
 
 // What kube-vip's Lease is called, and its times. A vipRound here is vipRetryPeriod by the clock
-// of the Lease.
+// of the Lease, and long enough that a busy machine names the next holder in time.
 const (
 	vipLease         = "plndr-cp-lock"
 	vipLeaseDuration = 15 * time.Second
 	vipRenewDeadline = 10 * time.Second
 	vipRetryPeriod   = 2 * time.Second
-	vipRound         = 2 * pollInterval
+	vipRound         = 4 * pollInterval
 )
 
 // runKubeVIP plays what the instances of kube-vip do that follow the Lease, a round at a time.
