@@ -54,16 +54,16 @@ func TestEtcdLife(t *testing.T) {
 		t.Errorf("port-forwards: %v; want one a member", c.upgrades.by)
 	}
 
-	c.must(c.MoveEtcdLeader(ctx, dead)) // which does not lead
+	c.agree(func() error { return c.MoveEtcdLeader(ctx, dead) }) // which does not lead
 	if !c.list()[leader].Leader {
 		t.Error("the leader was moved from where it is not")
 	}
-	c.must(c.MoveEtcdLeader(ctx, leader))
+	c.agree(func() error { return c.MoveEtcdLeader(ctx, leader) })
 	if moved := c.list(); moved[leader].Leader || !moved[dead].Leader && !moved[left].Leader {
 		t.Errorf("the leader stays: %+v", moved)
 	}
-	c.must(c.RemoveEtcdMember(ctx, all[leader].ID))
-	c.must(c.RemoveEtcdMember(ctx, all[leader].ID))
+	c.agree(func() error { return c.RemoveEtcdMember(ctx, all[leader].ID) })
+	c.agree(func() error { return c.RemoveEtcdMember(ctx, all[leader].ID) })
 	c.eventually("the removed member ends", func() bool {
 		select {
 		case <-c.member(leader).Stopped():
@@ -75,7 +75,7 @@ func TestEtcdLife(t *testing.T) {
 	if n := len(c.list()); n != 2 {
 		t.Errorf("%d members are left", n)
 	}
-	c.must(c.MoveEtcdLeader(ctx, dead))
+	c.agree(func() error { return c.MoveEtcdLeader(ctx, dead) })
 	c.cut(dead) // and with it the quorum of two
 	_, err := c.connect(kube.Options{Timeout: time.Second}).EtcdMembers(ctx)
 	if !model.Transient(err) || !strings.Contains(err.Error(), left) {
@@ -107,7 +107,7 @@ func TestEtcdMembersWithADeadOne(t *testing.T) {
 		}
 		return nil
 	})
-	c.must(c.RemoveEtcdMember(t.Context(), dead.ID))
+	c.agree(func() error { return c.RemoveEtcdMember(t.Context(), dead.ID) })
 	if left := c.list(); len(left) != 2 || !left["cp-1"].Healthy() || !left["cp-2"].Healthy() {
 		t.Errorf("left %+v", left)
 	}
@@ -118,7 +118,7 @@ func TestEtcdMembersWithADeadOne(t *testing.T) {
 	if !unnamed.Learner || unnamed.Healthy() || unnamed.ID == 0 {
 		t.Errorf("a member that never started: %+v", unnamed)
 	}
-	c.must(c.RemoveEtcdMember(t.Context(), unnamed.ID))
+	c.agree(func() error { return c.RemoveEtcdMember(t.Context(), unnamed.ID) })
 	if left := c.list(); len(left) != 2 {
 		t.Errorf("left %+v", left)
 	}
@@ -153,7 +153,7 @@ func TestEtcdOfOneMember(t *testing.T) {
 	if err := c.MoveEtcdLeader(ctx, "cp-1"); err == nil || model.Transient(err) {
 		t.Errorf("the leader is moved where no other member is: %v", err)
 	}
-	c.must(c.MoveEtcdLeader(ctx, "cp-2"))
+	c.agree(func() error { return c.MoveEtcdLeader(ctx, "cp-2") })
 
 	c.must(c.member("cp-1").RaiseAlarm(ctx))
 	if m := c.list()["cp-1"]; m.Error != "alarm NOSPACE" {

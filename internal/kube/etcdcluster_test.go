@@ -218,6 +218,20 @@ func (c *etcdCluster) must(err error) {
 	}
 }
 
+// agree asks members for what they have to agree on, again as the engine does where the answer
+// may be another one a moment later: raft gives a transfer of the leader up after an election's
+// time, and etcd then waits for it until the call's time is over.
+func (c *etcdCluster) agree(ask func() error) {
+	c.t.Helper()
+	eventually(c.t, func() error {
+		err := ask()
+		if err != nil && !model.Transient(err) {
+			c.t.Fatal(err)
+		}
+		return err
+	})
+}
+
 func (c *etcdCluster) eventually(what string, ok func() bool) {
 	c.t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
