@@ -16,7 +16,7 @@ import (
 
 // hookLog is what is said of a hook that has failed.
 var hookLog = []string{
-	"Job apps/app-prepare is not ready (Failed: Job Failed. failed: 1/1)",
+	"Job apps/app-prepare is not ready (Failed: Job Failed. failed: 1/1, BackoffLimitExceeded)",
 	"Its condition Failed is True: BackoffLimitExceeded: Job has reached the specified backoff limit",
 	"Its last events: BackoffLimitExceeded", "The last lines of its log:\nno database",
 }

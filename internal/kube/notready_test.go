@@ -67,7 +67,7 @@ func TestWhatBecomesReady(t *testing.T) {
 		"claim that no class can bind": {manifests: []string{lateClass, missingClaim}, never: "PVC is not Bound"},
 		"pods that crash": {
 			manifests: []string{workload("Deployment", "web", "progressDeadlineSeconds: 10", command("sh", "-c", crash))},
-			never:     "Failed: Progress deadline exceeded", explained: "The last lines of its log:\nno database",
+			never:     "InProgress: its progress deadline of 10 s is over", explained: "The last lines of its log:\nno database",
 		},
 		"pods whose probe fails": {
 			manifests: []string{workload("StatefulSet", "web", "", ", "+never)},
@@ -75,7 +75,7 @@ func TestWhatBecomesReady(t *testing.T) {
 		},
 		"Job that fails": {
 			manifests: []string{workload("Job", "web", "backoffLimit: 1", command("sh", "-c", crash))},
-			never:     "Failed: Job Failed. failed: 2/1", failed: true,
+			never:     "Failed: Job Failed. failed: 2/1, BackoffLimitExceeded", failed: true,
 			explained: "Its condition Failed is True: BackoffLimitExceeded: Job has reached the specified backoff limit. " +
 				"Its last events: BackoffLimitExceeded: Job has reached the specified backoff limit. Its pod",
 		},

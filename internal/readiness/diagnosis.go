@@ -2,6 +2,7 @@ package readiness
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -109,7 +110,7 @@ func falseCondition(of *unstructured.Unstructured) string {
 	for _, entry := range conditions {
 		c, _ := entry.(map[string]any)
 		kind, _ := c["type"].(string)
-		bad := c["status"] == "False"
+		bad := c["status"] == "False" && kind != "Suspended" // a Job has that one once it was resumed
 		if kind == "Failed" || kind == "ReplicaFailure" || strings.HasSuffix(kind, "Pressure") {
 			bad = c["status"] == "True"
 		}
@@ -166,6 +167,10 @@ func (d diagnosis) pod(pod corev1.Pod) string {
 		if w := c.State.Waiting; w != nil {
 			parts = append(parts, printable.Line(c.Name+" waits: "+strings.Trim(w.Reason+": "+w.Message, ": ."), maxLine))
 		}
+		if end := cmp.Or(c.State.Terminated, c.LastTerminationState.Terminated); end != nil && end.ExitCode != 0 {
+			why := strings.Trim(end.Reason+": "+strings.TrimSpace(end.Message), ": .")
+			parts = append(parts, printable.Line(fmt.Sprintf("%s has ended with exit code %d: %s", c.Name, end.ExitCode, why), maxLine))
+		}
 	}
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
@@ -174,6 +179,9 @@ func (d diagnosis) pod(pod corev1.Pod) string {
 	}
 	parts = append(parts, d.events(pod.Namespace, "Pod", pod.Name)...)
 	words := fmt.Sprintf("Its pod %s is %s", pod.Name, pod.Status.Phase)
+	if why := strings.Trim(pod.Status.Reason+": "+pod.Status.Message, ": ."); why != "" { // as of one that was evicted
+		words += " (" + printable.Line(why, maxLine) + ")"
+	}
 	if len(parts) > 0 {
 		words += ": " + strings.Join(parts, "; ")
 	}
@@ -184,14 +192,15 @@ func (d diagnosis) pod(pod corev1.Pod) string {
 	return words
 }
 
-// log are the last lines of the container that has ended, or of the first one.
+// log are the last lines of the container that has failed, or of the first one.
 func (d diagnosis) log(pod corev1.Pod) string {
 	lines := int64(maxLogLines)
 	options := &corev1.PodLogOptions{TailLines: &lines}
-	for _, c := range pod.Status.ContainerStatuses {
-		if c.RestartCount > 0 {
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		ended := c.State.Terminated
+		if ended != nil && ended.ExitCode != 0 || ended == nil && c.RestartCount > 0 {
 			options.Container = c.Name
-			options.Previous = c.State.Running == nil
+			options.Previous = c.State.Waiting != nil
 			break
 		}
 	}

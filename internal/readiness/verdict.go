@@ -52,6 +52,7 @@ func Judge(of *unstructured.Unstructured, classes func() Classes) Verdict {
 		if paused, _, _ := unstructured.NestedBool(of.Object, "spec", "paused"); paused {
 			return Verdict{Ready: true}
 		}
+		return deployment(of)
 	case "DaemonSet.apps":
 		return KStatus(withoutUpdates(of))
 	case "StatefulSet.apps":
@@ -75,21 +76,45 @@ func job(of *unstructured.Unstructured) Verdict {
 		return Verdict{Ready: true}
 	}
 	v := KStatus(of)
-	v.Failed = hasCondition(of, "Failed")
-	if v.Ready && !hasCondition(of, "Complete") {
+	reason, failed := condition(of, "Failed", "True")
+	v.Failed = failed
+	if failed && reason != "" { // it may be gone before the cluster is asked for more
+		v.Why += ", " + printable.Line(reason, maxLine)
+	}
+	if _, complete := condition(of, "Complete", "True"); v.Ready && !complete {
 		v.Ready = false
 	}
 	return v
 }
 
-func hasCondition(of *unstructured.Unstructured, kind string) bool {
+// defaultDeadline is the progressDeadlineSeconds of a Deployment that has none.
+const defaultDeadline = 600
+
+// deployment judges a Deployment. By kstatus it has failed once its progress deadline is over. Its
+// pods may start all the same, as after images that take long to pull.
+func deployment(of *unstructured.Unstructured) Verdict {
+	v := KStatus(of)
+	if reason, _ := condition(of, "Progressing", "False"); v.Ready || reason != "ProgressDeadlineExceeded" {
+		return v
+	}
+	seconds, found, err := unstructured.NestedInt64(of.Object, "spec", "progressDeadlineSeconds")
+	if err != nil || !found {
+		seconds = defaultDeadline
+	}
+	v.Why = fmt.Sprintf("InProgress: its progress deadline of %d s is over, which ends no wait: it may still become ready", seconds)
+	return v
+}
+
+// condition returns the reason of a condition, and whether the object has it with that status.
+func condition(of *unstructured.Unstructured, kind, state string) (reason string, has bool) {
 	conditions, _, _ := unstructured.NestedSlice(of.Object, "status", "conditions")
 	for _, entry := range conditions {
-		if c, _ := entry.(map[string]any); c["type"] == kind && c["status"] == "True" {
-			return true
+		if c, _ := entry.(map[string]any); c["type"] == kind && c["status"] == state {
+			reason, _ = c["reason"].(string)
+			return reason, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // withoutUpdates is a DaemonSet as if all of its pods were of its present version, where it makes

@@ -39,16 +39,19 @@ func TestVerdicts(t *testing.T) {
 		why    string
 		failed bool
 	}{
-		"Job not begun":     {job, "Job not started", false},
-		"Job that runs":     {job + started, "Job in progress", false},
-		"Job that is done":  {job + "status: {succeeded: 1, conditions: [{type: Complete, status: 'True'}]}", ready, false},
-		"Job that failed":   {job + "status: {failed: 1, conditions: [{type: Failed, status: 'True'}]}", "Job Failed. failed: 1/1", true},
+		"Job not begun":    {job, "Job not started", false},
+		"Job that runs":    {job + started, "Job in progress", false},
+		"Job that is done": {job + "status: {succeeded: 1, conditions: [{type: Complete, status: 'True'}]}", ready, false},
+		"Job that failed":  {job + "status: {failed: 1, conditions: [{type: Failed, status: 'True'}]}", "Job Failed. failed: 1/1", true},
+		"Job that failed for a reason": {job + "status: {failed: 1, conditions: [{type: Failed, status: 'True', reason: DeadlineExceeded}]}",
+			"Failed: Job Failed. failed: 1/1, DeadlineExceeded", true},
 		"suspended Job":     {job + "spec: {suspend: true}\n", ready, false},
 		"suspended CronJob": {"apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {suspend: true}\n", ready, false},
 		"Deployment":        {deployment + "status: {observedGeneration: 1}", "Replicas: 0/1", false},
 		"paused Deployment": {deployment + "spec: {paused: true}\nstatus: {observedGeneration: 1}", ready, false},
 		"slow Deployment": {deployment + "status: {observedGeneration: 1, replicas: 1, updatedReplicas: 1, conditions: [" +
-			"{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded}]}", "Progress deadline exceeded", false},
+			"{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded}]}",
+			"InProgress: its progress deadline of 600 s is over, which ends no wait: it may still become ready", false},
 		"DaemonSet that is updated":     {daemonSet + spread("1", "2"), "Updated: 1/2", false},
 		"DaemonSet for users to update": {daemonSet + "spec: {" + onDelete + "}\n" + spread("1", "2"), ready, false},
 		"and one that is not available": {daemonSet + "spec: {" + onDelete + "}\n" + spread("1", "1"), "Available: 1/2", false},
