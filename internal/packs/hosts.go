@@ -100,6 +100,13 @@ func (h hosts) location(at string) (instead, words string) {
 	return address.String(), byMirror(mirror)
 }
 
+// loginAt reports whether what is asked for a URL has a login.
+func (h hosts) loginAt(at string) bool {
+	instead, _ := h.location(at)
+	address, err := url.Parse(instead)
+	return err == nil && h[OneForm(address.Host)].Username != ""
+}
+
 func byMirror(mirror string) string { return "by its mirror " + mirror + ", " }
 
 // encrypted reports whether a host is asked by TLS although it is on this machine.

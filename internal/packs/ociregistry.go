@@ -36,7 +36,8 @@ func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
 	// Helm's client takes no context. No credentials are looked for on the machine: that would
 	// run the helper programs of a Docker configuration. Registries that hand out tokens
 	// without a login are asked for one, once a pull.
-	client := &http.Client{Transport: during{RoundTripper: c.registries, ctx: ctx}}
+	seen := &refusals{RoundTripper: during{RoundTripper: c.registries, ctx: ctx}}
+	client := &http.Client{Transport: seen}
 	authorizer := auth.Client{Client: client, Cache: auth.NewCache(), Credential: c.hosts.credential}
 	authorizer.SetUserAgent(userAgent)
 	options := []registry.ClientOption{registry.ClientOptHTTPClient(client), registry.ClientOptAuthorizer(authorizer)}
@@ -45,7 +46,12 @@ func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
 		return nil, "", err
 	}
 	ref, words := c.hosts.reference(ref)
-	if loopback(ref) && !c.hosts.encrypted(ref) {
+	host, _, _ = strings.Cut(ref, "/")
+	plain := loopback(ref) && !c.hosts.encrypted(ref)
+	if err := c.logIn(ctx, host, &authorizer, plain, seen); err != nil {
+		return nil, "", fmt.Errorf("%s%w", words, err)
+	}
+	if plain {
 		options = append(options, registry.ClientOptPlainHTTP()) // as container tools do
 	}
 	oci, err := registry.NewClient(options...)
@@ -54,7 +60,6 @@ func (c *charts) pull(ctx context.Context, ref string) ([]byte, string, error) {
 	}
 	pulled, err := oci.Pull(ref)
 	if err != nil {
-		host, _, _ = strings.Cut(ref, "/")
 		return nil, "", fmt.Errorf("%s%w", words, c.hosts.refused(host, err))
 	}
 	return pulled.Chart.Data, pulled.Manifest.Digest, nil

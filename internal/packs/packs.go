@@ -63,6 +63,7 @@ type charts struct {
 	// one to repositories.
 	registries http.RoundTripper
 	http       *http.Client
+	logins     logins
 
 	mu      sync.Mutex
 	found   map[source]*finding

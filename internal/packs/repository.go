@@ -29,8 +29,9 @@ type indexEntry struct {
 
 // repositoryIndex is the index of a repository, which the charts of a run read once.
 type repositoryIndex struct {
-	mu   sync.Mutex // held while it is read
-	list *index     // nil: it was not read yet
+	mu      sync.Mutex // held while it is read
+	list    *index     // nil: it was not read yet
+	refused error      // by which the login was; nil: it was not
 }
 
 // index reads the index of a repository.
@@ -48,7 +49,13 @@ func (c *charts) index(ctx context.Context, base string) (*index, error) {
 	if r.list != nil {
 		return r.list, nil
 	}
+	if r.refused != nil {
+		return nil, fmt.Errorf("cannot be read: %w", notAgain(r.refused))
+	}
 	raw, err := c.get(ctx, base+"index.yaml")
+	if statusOf(err) == http.StatusUnauthorized && c.hosts.loginAt(base) {
+		r.refused = err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
