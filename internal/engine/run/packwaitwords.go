@@ -92,12 +92,24 @@ func namedObjects(objects []model.NotReady) string {
 	return model.Listed(names)
 }
 
-// notBegun is the error that names the steps of a stage that a pack which is not ready has kept from
-// being done.
+// notBegun is the error that names the steps that the failure of another one, as of a pack, has kept
+// from being done.
 func notBegun(steps []model.Step) error {
 	var names []string
 	for _, step := range steps {
 		names = append(names, step.Change().String())
 	}
 	return fmt.Errorf("left for the next apply: %s", model.Listed(names))
+}
+
+// ofPacks are the steps on packs among others.
+func ofPacks(steps []model.Step) []model.Step {
+	return slices.DeleteFunc(slices.Clone(steps), func(step model.Step) bool {
+		switch step.(type) {
+		case model.ApplyPack, model.WaitForPack, model.InstallPack, model.UpgradePack, model.UninstallPack,
+			model.WriteCredentials, model.DeleteCredentials:
+			return false
+		}
+		return true
+	})
 }

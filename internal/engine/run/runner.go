@@ -120,11 +120,13 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 	defer func() { err = errors.Join(err, r.ahead.end(ctx), r.rules.settleAll(ctx)) }()
 
 	var failed []error
-	var left []model.Step // of rollouts that go no further
+	var left []model.Step    // of rollouts that go no further
+	var dropped []model.Step // of packs, and of other stages after which the rest goes on
 	rollouts := true
 	for _, stage := range p.Stages {
 		if stage.Rollout && !rollouts {
 			left = append(left, stage.Steps...)
+			dropped = append(dropped, ofPacks(stage.Steps)...)
 			continue
 		}
 		if stage.Complete {
@@ -147,11 +149,12 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 			continue
 		}
 		stopped := slices.ContainsFunc(errs, stops)
-		if stage.Rollout && stopped {
+		switch {
+		case stage.Rollout && stopped:
 			left = append(left, rest...)
-		}
-		if !stopped && len(rest) > 0 {
-			failed = append(failed, notBegun(rest))
+			dropped = append(dropped, ofPacks(rest)...)
+		case !stopped || stage.OnFailure == model.SkipRollouts:
+			dropped = append(dropped, rest...)
 		}
 		if stage.OnFailure == model.Stop {
 			break
@@ -159,6 +162,9 @@ func (r *Runner) Execute(ctx context.Context, p *model.Plan) (err error) {
 		rollouts = rollouts && (stage.OnFailure != model.SkipRollouts || !stopped)
 	}
 	failed = r.lookAgain(ctx, failed)
+	if len(dropped) > 0 {
+		failed = append(failed, notBegun(dropped))
+	}
 	if len(left) > 0 {
 		failed = append(failed, rolloutStopped(left))
 	}
