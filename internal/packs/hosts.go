@@ -100,7 +100,7 @@ func (h hosts) location(at string) (instead, words string) {
 	return address.String(), byMirror(mirror)
 }
 
-// loginAt reports whether what is asked for a URL has a login.
+// loginAt reports whether the host of a URL, or its mirror, has a login.
 func (h hosts) loginAt(at string) bool {
 	instead, _ := h.location(at)
 	address, err := url.Parse(instead)
