@@ -16,6 +16,7 @@ terraform {
 provider "gantry" {}
 
 locals {
+  vcenter    = "vcenter.example.com" # without a port
   datacenter = "dc-1"
   clusters   = toset(["cluster-a", "cluster-b"])
   region     = "k8s-region" # tag categories, as gantry_zone_tag has them
@@ -48,29 +49,45 @@ resource "gantry_vmware_cluster" "prod" {
     packs = {
       network = { layer = "cni", manifests = [var.network_manifest] }
 
+      # The chart's own configuration has no certificate of vCenter checked: it reads this one.
+      cloud-config = {
+        layer = "cpi"
+        manifests = [yamlencode({
+          apiVersion = "v1"
+          kind       = "ConfigMap"
+          metadata   = { name = "cloud-config", namespace = "kube-system" }
+          data = {
+            "ca.crt" = var.vcenter_ca
+            "vsphere.conf" = yamlencode({
+              global = { caFile = "/etc/cloud/ca.crt", secretName = "vsphere-cloud-secret", secretNamespace = "kube-system" }
+              vcenter = {
+                (local.vcenter) = { server = local.vcenter, port = 443, datacenters = [local.datacenter] }
+              }
+              labels = { region = local.region, zone = local.zone }
+            })
+          }
+        })]
+      }
+
       # With a pack of this layer, kubelet runs with cloud-provider=external, and nodes get their
       # provider ids and topology labels from the cloud provider.
       cloud-provider = {
-        layer     = "cpi"
-        chart     = { name = "vsphere-cpi", repository = "https://kubernetes.github.io/cloud-provider-vsphere", version = "1.36.0" }
-        namespace = "kube-system"
-        values = [yamlencode({
-          config = {
-            enabled    = true
-            vcenter    = gantry_cloud_account.storage.vcenter_server
-            datacenter = local.datacenter
-            region     = local.region
-            zone       = local.zone
-            secret     = { create = false, name = "vsphere-cloud-secret" }
-          }
-        })]
+        layer               = "cpi"
+        chart               = { name = "vsphere-cpi", repository = "https://kubernetes.github.io/cloud-provider-vsphere", version = "1.36.0" }
+        namespace           = "kube-system"
+        depends_on          = ["cloud-config"]
         vsphere_credentials = { namespace = "kube-system", secret = "vsphere-cloud-secret", format = "cpi" }
       }
 
       storage = {
-        layer               = "csi"
-        manifests           = [var.csi_manifest]
-        vsphere_credentials = { namespace = "vmware-system-csi", secret = "vsphere-config-secret", format = "csi" }
+        layer     = "csi"
+        manifests = [var.csi_manifest]
+        vsphere_credentials = {
+          namespace           = "vmware-system-csi"
+          secret              = "vsphere-config-secret"
+          format              = "csi"
+          topology_categories = [local.region, local.zone]
+        }
       }
 
       storage-class = {
@@ -126,7 +143,7 @@ resource "gantry_ip_pool" "nodes" {
 # The CSI driver takes user names of the form user@domain or domain\user alone.
 resource "gantry_cloud_account" "storage" {
   name           = "storage"
-  vcenter_server = "vcenter.example.com"
+  vcenter_server = local.vcenter
   username       = "k8s-storage@vsphere.local"
   password       = var.storage_password
 }

@@ -4,7 +4,7 @@ variable "network_manifest" {
 }
 
 variable "csi_manifest" {
-  description = "manifests/vanilla/vsphere-csi-driver.yaml of a release of kubernetes-sigs/vsphere-csi-driver, without its Secret."
+  description = "manifests/vanilla/vsphere-csi-driver.yaml of a release of kubernetes-sigs/vsphere-csi-driver, with --feature-gates=Topology=true and --strict-topology of its csi-provisioner."
   type        = string
 }
 
@@ -17,4 +17,9 @@ variable "storage_password" {
   description = "Password of the account that builds the cluster and that its volumes are made with."
   type        = string
   sensitive   = true
+}
+
+variable "vcenter_ca" {
+  description = "Certificate authority of vCenter, in PEM."
+  type        = string
 }

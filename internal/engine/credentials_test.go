@@ -74,7 +74,7 @@ func TestCredentialsFollowTheAccount(t *testing.T) {
 	app := chartPack(folder, "missing: login")
 	app.Credentials = &model.Credentials{Namespace: "apps", Secret: "login", Format: model.FormatCPI}
 	csi := model.Pack{Name: "csi", Layer: model.LayerCSI, Manifests: []string{fmt.Sprintf(mountsLogin, "controller")}}
-	csi.Credentials = &model.Credentials{Namespace: "storage", Secret: "login", Format: model.FormatCSI}
+	csi.Credentials = &model.Credentials{Namespace: "storage", Secret: "login", Format: model.FormatCSI, Topology: "rack"}
 	spec := w.spec(1, 1)
 	spec.Account = w.account("k8s@vsphere.local", "first", 1)
 	spec.Packs = []model.Pack{network, csi, chartPack(folder, "missing: login", "login: login")}
@@ -83,7 +83,7 @@ func TestCredentialsFollowTheAccount(t *testing.T) {
 		t.Fatalf("%+v", out.Status)
 	}
 	conf := string(w.secretData(secrets, "storage", "login")["csi-vsphere.conf"])
-	if !strings.Contains(conf, `password = "first"`) || !strings.Contains(conf, fmt.Sprintf("cluster-id = %q", spec.ID)) {
+	if !strings.Contains(conf, `topology-categories = "rack"`) || !strings.Contains(conf, `password = "first"`) || !strings.Contains(conf, fmt.Sprintf("cluster-id = %q", spec.ID)) {
 		t.Errorf("it is %s", conf)
 	}
 	spec.Packs[2] = app

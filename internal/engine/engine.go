@@ -98,7 +98,7 @@ func (e *Engine) planner() observe.Observer {
 func (e *Engine) readForSteps(ctx context.Context, spec *model.ClusterSpec, w *observe.World, p *model.Plan) {
 	e.checkImages(ctx, spec, w, p)
 	site := w.Limits.Site
-	e.planner().ReadZones(ctx, w, plan.BuildsNodes(p), e.PlannedZone)
+	e.planner().ReadZones(ctx, w, plan.NeedsZones(p), e.PlannedZone)
 	snapshots := plan.StoresSnapshot(p, site, w.Facts.Record.Snapshots)
 	e.planner().ReadPrivileges(ctx, w, e.User, plan.Privileges(spec, &w.Facts, p, site), snapshots)
 }

@@ -46,10 +46,14 @@ const (
 	csiFolder = "/etc/cloud"
 )
 
+// MaxTopologyCategories is how many tag categories vsphere-csi-driver takes.
+const MaxTopologyCategories = 5
+
 // CSI is the Secret of vsphere-csi-driver for a cluster, which has an id of at most 64
 // characters, in a datacenter. It is read by pkg/common/config (as of commit
-// bf80902567175f298195110dee2abdd4d90f9863), by the rules of gopkg.in/gcfg.v1.
-func CSI(l Login, clusterID, datacenter string) map[string][]byte {
+// bf80902567175f298195110dee2abdd4d90f9863), by the rules of gopkg.in/gcfg.v1. With topology, tag
+// categories with a comma between them, a node has to have a tag of each to be registered.
+func CSI(l Login, clusterID, datacenter, topology string) map[string][]byte {
 	host, port := hostPort(l.Server)
 	secret := map[string][]byte{}
 	var conf strings.Builder
@@ -69,6 +73,10 @@ func CSI(l Login, clusterID, datacenter string) map[string][]byte {
 	}
 	if l.Insecure {
 		line("insecure-flag", "true")
+	}
+	if topology != "" {
+		conf.WriteString("\n[Labels]\n")
+		line("topology-categories", topology)
 	}
 	secret[csiConfig] = []byte(conf.String())
 	return secret

@@ -22,6 +22,9 @@ type csiConfig struct {
 		InsecureFlag bool   `gcfg:"insecure-flag"`
 		Datacenters  string `gcfg:"datacenters"`
 	}
+	Labels struct {
+		TopologyCategories string `gcfg:"topology-categories"`
+	}
 }
 
 const (
@@ -36,14 +39,15 @@ func TestCSI(t *testing.T) {
 		server, host, port string
 		insecure           bool
 		ca, datacenter     string
+		topology           string
 	}{
-		{server: "vc.example.com", host: "vc.example.com", port: "443", datacenter: "dc-1"},
+		{server: "vc.example.com", host: "vc.example.com", port: "443", datacenter: "dc-1", topology: "k8s-region,k8s \"zone\""},
 		{server: "vc.example.com:8443", host: "vc.example.com", port: "8443", datacenter: "/group/dc \"1\"", ca: "-----BEGIN CERTIFICATE-----\n"},
 		{server: "[fd00::1]:444", host: "fd00::1", port: "444", insecure: true, ca: "ignored"},
 		{server: "fd00::1", host: "fd00::1", port: "443", insecure: true},
 	} {
 		login := loginsecret.Login{Server: c.server, Username: `DOMAIN\k8s`, Password: nasty, CACertificate: c.ca, Insecure: c.insecure}
-		secret := loginsecret.CSI(login, clusterID, c.datacenter)
+		secret := loginsecret.CSI(login, clusterID, c.datacenter, c.topology)
 		var got csiConfig
 		if err := gcfg.ReadStringInto(&got, string(secret["csi-vsphere.conf"])); err != nil {
 			t.Fatalf("%s: %v in\n%s", c.server, err, secret["csi-vsphere.conf"])
@@ -53,8 +57,8 @@ func TestCSI(t *testing.T) {
 			t.Fatalf("%s: %+v", c.server, got)
 		}
 		if vc.User != `DOMAIN\k8s` || vc.Password != nasty || vc.VCenterPort != c.port || vc.InsecureFlag != c.insecure ||
-			vc.Datacenters != c.datacenter {
-			t.Errorf("%s: %+v", c.server, vc)
+			vc.Datacenters != c.datacenter || got.Labels.TopologyCategories != c.topology {
+			t.Errorf("%s: %+v, labels %+v", c.server, vc, got.Labels)
 		}
 		trusts := c.ca != "" && !c.insecure
 		if (got.Global.CAFile == "/etc/cloud/ca.crt") != trusts || (string(secret["ca.crt"]) == c.ca) != (trusts || c.ca == "") {
@@ -66,7 +70,7 @@ func TestCSI(t *testing.T) {
 // TestCSIOfDatacenterWithAComma leaves out what the driver would take for two datacenters.
 func TestCSIOfDatacenterWithAComma(t *testing.T) {
 	t.Parallel()
-	secret := loginsecret.CSI(loginsecret.Login{Server: "vc"}, clusterID, "a,b")
+	secret := loginsecret.CSI(loginsecret.Login{Server: "vc"}, clusterID, "a,b", "")
 	if strings.Contains(string(secret["csi-vsphere.conf"]), "datacenters") {
 		t.Errorf("it is %s", secret["csi-vsphere.conf"])
 	}

@@ -94,13 +94,13 @@ func (n *node) datacenter() *node {
 
 // zoneOf is the topology of a compute cluster, unless its tags cannot be node labels.
 func (c *Client) zoneOf(tags attachedTags, cluster *node) (model.Zone, bool) {
-	zone, err := c.zoneLabel(tags, cluster.ref, ZoneCategory)
+	zone, err := c.zoneLabel(tags, cluster.ref, model.ZoneCategory)
 	if err != nil {
 		return model.Zone{}, false
 	}
 	region := ""
 	if dc := cluster.datacenter(); dc != nil {
-		region, err = c.zoneLabel(tags, dc.ref, RegionCategory)
+		region, err = c.zoneLabel(tags, dc.ref, model.RegionCategory)
 	}
 	return model.Zone{Region: region, Zone: zone}, err == nil
 }

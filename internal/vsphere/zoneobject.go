@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
 // ZoneObject is a datacenter or a compute cluster, which a zone tag is put on.
@@ -62,16 +64,16 @@ func (c *Client) ZoneObject(ctx context.Context, datacenter, computeCluster stri
 			ComputeCluster: true,
 			Summary:        fmt.Sprintf("%q is not a compute cluster", computeCluster),
 			Detail: fmt.Sprintf("%q is a host outside of any compute cluster, which can have no tag of category %s. "+
-				"Choose a compute cluster.", cluster.path, ZoneCategory),
+				"Choose a compute cluster.", cluster.path, model.ZoneCategory),
 		}
 	}
 	return c.zoneObject(cluster), nil
 }
 
 func (c *Client) zoneObject(n *node) ZoneObject {
-	o := ZoneObject{Ref: n.ref.String(), Path: n.path, Category: ZoneCategory, ref: n.ref}
+	o := ZoneObject{Ref: n.ref.String(), Path: n.path, Category: model.ZoneCategory, ref: n.ref}
 	if n.ref.Type == "Datacenter" {
-		o.Category = RegionCategory
+		o.Category = model.RegionCategory
 	}
 	parts := []string{c.soap.content.About.InstanceUuid, o.Category, o.Ref}
 	o.ID = uuid.NewSHA1(zoneNamespace, []byte(strings.Join(parts, "\x00")))

@@ -13,13 +13,6 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// The tag categories of the topology, by the names that the vSphere cloud
-// provider and the CSI driver use.
-const (
-	RegionCategory = "k8s-region"
-	ZoneCategory   = "k8s-zone"
-)
-
 // zoneValue is what a node label may hold.
 var zoneValue = regexp.MustCompile(`^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$`)
 
@@ -66,7 +59,7 @@ func (c *Client) ZoneTags(ctx context.Context, datacenter string) (ZoneTags, err
 	if err != nil {
 		return zones, c.failed(op, err)
 	}
-	zones.Region = zones.validTag(dc.path, RegionCategory, tags[dc.ref][RegionCategory])
+	zones.Region = zones.validTag(dc.path, model.RegionCategory, tags[dc.ref][model.RegionCategory])
 	zones.addClusters(clusters, tags)
 	return zones, nil
 }
@@ -82,12 +75,12 @@ func (z *ZoneTags) addClusters(clusters []*node, tags attachedTags) {
 		if count[name] > 1 {
 			name = n.path
 		}
-		values := tags[n.ref][ZoneCategory]
+		values := tags[n.ref][model.ZoneCategory]
 		if len(values) == 0 {
 			z.Untagged = append(z.Untagged, name)
 			continue
 		}
-		if zone := z.validTag(n.path, ZoneCategory, values); zone != "" {
+		if zone := z.validTag(n.path, model.ZoneCategory, values); zone != "" {
 			z.Zones[name] = zone
 			byZone[zone] = append(byZone[zone], name)
 		}
@@ -143,9 +136,9 @@ func (c *Client) Zones(
 	if err != nil {
 		return found, c.zonesFailed(op, err)
 	}
-	found.Region = c.zoneTag(tags, refs[0], RegionCategory)
+	found.Region = c.zoneTag(tags, refs[0], model.RegionCategory)
 	for _, ref := range refs[1:] {
-		found.Zones[ref.String()] = c.zoneTag(tags, ref, ZoneCategory)
+		found.Zones[ref.String()] = c.zoneTag(tags, ref, model.ZoneCategory)
 	}
 	for _, byCategory := range tags {
 		found.Listed = found.Listed || len(byCategory) > 0

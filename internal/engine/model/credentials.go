@@ -17,6 +17,9 @@ type Credentials struct {
 	Namespace string
 	Secret    string
 	Format    string
+	// Topology are the tag categories by which the CSI driver knows where nodes are, with a comma
+	// between them; empty: it does not.
+	Topology string `json:",omitempty"`
 	// Identity identifies what the Secret has, and does not tell it: a hash that is keyed with
 	// the cluster's authorities, as BuiltWith. Empty: it is not known, as in a refresh.
 	Identity string

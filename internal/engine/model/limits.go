@@ -40,8 +40,8 @@ type Limits struct {
 	// Lacks are the privileges that the user lacks of those that a plan needs, by the
 	// reference of the object.
 	Lacks map[string][]string
-	// Zones are the topology tags of where nodes are placed; nil: they were not read, since no
-	// node is built, or cannot be.
+	// Zones are the topology tags of where nodes are placed; nil: they were not read, since
+	// nothing depends on them, or cannot be.
 	Zones *ZoneTags
 	// VMTags are the tags of vSphere that the spec names.
 	VMTags VMTagLimits

@@ -33,6 +33,7 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	if c.claims() {
 		p.Add(c.budget())
 	}
+	p.Add(c.zones())
 	if len(c.builds) == 0 {
 		return
 	}
@@ -45,7 +46,6 @@ func Check(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *m
 	p.Add(c.crowded())
 	p.Add(c.full())
 	p.Add(c.clocks())
-	p.Add(c.zones())
 	p.Add(c.documents())
 	p.Add(c.ipPools())
 }

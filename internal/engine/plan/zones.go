@@ -3,15 +3,22 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
-// BuildsNodes reports whether a plan builds nodes.
-func BuildsNodes(p *model.Plan) bool {
+// NeedsZones reports whether a plan builds nodes, or has a CSI driver register nodes by their zone
+// tags from then on.
+func NeedsZones(p *model.Plan) bool {
 	return slices.ContainsFunc(p.Steps(), func(step model.Step) bool {
-		_, builds := step.(model.CreateNode)
-		return builds
+		switch s := step.(type) {
+		case model.CreateNode:
+			return true
+		case model.WriteCredentials:
+			return byZones(s.Pack)
+		}
+		return false
 	})
 }
 
@@ -56,10 +63,11 @@ func ZoneProblems(spec *model.ClusterSpec, site model.Site, zones model.ZoneTags
 }
 
 // zones warn of the zone tags of where nodes are placed, and refuse a CSI driver where some are
-// missing. None at all are no mistake where all nodes are on one compute cluster.
+// missing. None at all are no mistake where all nodes are on one compute cluster, unless the driver
+// is to know where nodes are by them.
 func (c check) zones() model.Findings {
 	var f model.Findings
-	if c.limits.Zones == nil {
+	if c.limits.Zones == nil || !NeedsZones(c.plan) {
 		return f
 	}
 	zones := *c.limits.Zones
@@ -81,7 +89,8 @@ func (c check) zones() model.Findings {
 		fields = append(fields, place.field)
 	}
 	datacenter := zones.Region.Missing()
-	if len(places) < 2 && !tagged || !datacenter && len(missing) == 0 {
+	alone := len(places) < 2 && !tagged && !c.registersByZones()
+	if alone || !datacenter && len(missing) == 0 {
 		return f
 	}
 	lacks := ""
@@ -111,11 +120,27 @@ func (c check) zones() model.Findings {
 // csi says what zones are to a CSI driver that this configuration installs; empty: to none.
 func (c check) csi() string {
 	for _, pack := range c.spec.Packs {
-		if pack.Credentials != nil && pack.Credentials.Format == model.FormatCSI {
+		switch {
+		case pack.Credentials == nil || pack.Credentials.Format != model.FormatCSI:
+		case byZones(pack):
+			return fmt.Sprintf(", and the CSI driver of the pack %q does not register them, as its topology_categories ask for the tags", pack.Name)
+		default:
 			return fmt.Sprintf(", and the CSI driver of the pack %q may put a volume where the nodes of its pod do not reach it", pack.Name)
 		}
 	}
 	return ""
+}
+
+// registersByZones reports whether a CSI driver registers nodes by their zone tags.
+func (c check) registersByZones() bool { return slices.ContainsFunc(c.spec.Packs, byZones) }
+
+func byZones(pack model.Pack) bool {
+	if pack.Credentials == nil {
+		return false
+	}
+	return slices.ContainsFunc(strings.Split(pack.Credentials.Topology, ","), func(category string) bool {
+		return category == model.RegionCategory || category == model.ZoneCategory
+	})
 }
 
 // sharedZones warn of compute clusters that have one zone.

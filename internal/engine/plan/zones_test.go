@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/engine/plan"
 )
 
 // TestCheckWarnsOfZones has two workers on two compute clusters, or all nodes on one.
@@ -64,6 +65,30 @@ func TestCheckOfZones(t *testing.T) {
 		refused := strings.Contains(fmt.Sprint(p.Problems), "Zone tags are missing")
 		if wanted := strings.Contains(fmt.Sprint(c.says), "k8s-") && name != "shared"; refused != wanted || len(p.Problems) > 1 {
 			t.Errorf("%s, with a CSI driver: problems %v", name, p.Problems)
+		}
+	}
+}
+
+// TestCheckOfZonesByWhichNodesAreRegistered has all nodes on one compute cluster that has no zone tag:
+// no mistake, unless the CSI driver registers nodes by it, also those of a cluster that runs.
+func TestCheckOfZonesByWhichNodesAreRegistered(t *testing.T) {
+	t.Parallel()
+	for categories, refused := range map[string]bool{"": false, "rack": false, "k8s-region,k8s-zone": true, "rack,k8s-zone": true} {
+		s := small(1, 1)
+		s.Account = &model.Account{Username: "k8s@vsphere.local", Password: "secret"}
+		pack := withCredentials(chartPack("csi", "1.0.0", "sha256:1"), "login", "1")
+		pack.Credentials.Topology = categories
+		s.Packs = append(s.Packs, pack)
+		l := limitsFor(s, 100)
+		l.Zones = &model.ZoneTags{Listed: true}
+		for name, facts := range map[string]*model.Facts{"new": {}, "runs": running(1, 1)} {
+			p := checked(s, facts, l)
+			if got := strings.Contains(fmt.Sprint(p.Problems), "does not register them"); got != refused {
+				t.Errorf("by %q, %s: problems %v", categories, name, p.Problems)
+			}
+			if needs := plan.NeedsZones(p); needs != (refused || name == "new") {
+				t.Errorf("by %q, %s: reads zones: %t", categories, name, needs)
+			}
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (r *Runner) writeCredentials(ctx context.Context, pack model.Pack) error {
 	}
 	data := loginsecret.CPI(login)
 	if pack.Credentials.Format == model.FormatCSI {
-		data = loginsecret.CSI(login, r.Spec.ID.String(), r.Spec.Datacenter)
+		data = loginsecret.CSI(login, r.Spec.ID.String(), r.Spec.Datacenter, pack.Credentials.Topology)
 	}
 	api, err := r.api.wait(ctx)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -31,9 +32,10 @@ type (
 		VSphereCredentials *credentialsModel `tfsdk:"vsphere_credentials"`
 	}
 	credentialsModel struct {
-		Namespace string `tfsdk:"namespace"`
-		Secret    string `tfsdk:"secret"`
-		Format    string `tfsdk:"format"`
+		Namespace string   `tfsdk:"namespace"`
+		Secret    string   `tfsdk:"secret"`
+		Format    string   `tfsdk:"format"`
+		Topology  []string `tfsdk:"topology_categories"`
 	}
 	chartModel struct {
 		Name       *string `tfsdk:"name"`
@@ -51,7 +53,9 @@ const defaultWaitTimeout = 10 * time.Minute
 func (m packModel) toModel(name string) enginemodel.Pack {
 	pack := enginemodel.Pack{Name: name, Layer: m.Layer, Manifests: m.Manifests, DependsOn: m.DependsOn}
 	if c := m.VSphereCredentials; c != nil {
-		pack.Credentials = &enginemodel.Credentials{Namespace: c.Namespace, Secret: c.Secret, Format: c.Format}
+		pack.Credentials = &enginemodel.Credentials{
+			Namespace: c.Namespace, Secret: c.Secret, Format: c.Format, Topology: strings.Join(c.Topology, ","),
+		}
 	}
 	if m.Chart == nil {
 		pack.KeepObjects = m.Prune != nil && !*m.Prune
@@ -129,10 +133,15 @@ func checkCredentials(packs map[string]packModel, name string, secrets map[strin
 	if c == nil {
 		return nil
 	}
+	at := path.Root("profile").AtName("packs").AtMapKey(name).AtName("vsphere_credentials")
+	if len(c.Topology) > 0 && c.Format != enginemodel.FormatCSI {
+		return diag.Diagnostics{diagnostics.AttributeError(at.AtName("topology_categories"), "Topology of another format",
+			fmt.Sprintf("The Secret of the format %s has no topology: the cloud provider reads its categories from its configuration. "+
+				"Take topology_categories out.", c.Format))}
+	}
 	target := c.Namespace + "/" + c.Secret
 	if other, taken := secrets[target]; taken {
-		at := path.Root("profile").AtName("packs").AtMapKey(name).AtName("vsphere_credentials").AtName("secret")
-		return diag.Diagnostics{diagnostics.AttributeError(at, "Secret of two packs",
+		return diag.Diagnostics{diagnostics.AttributeError(at.AtName("secret"), "Secret of two packs",
 			fmt.Sprintf("The pack %q has the Secret %s, too. Give each pack a Secret of its own.", other, target))}
 	}
 	secrets[target] = name

@@ -41,7 +41,7 @@ func TestSpecOfCharts(t *testing.T) {
     "a": {"layer": "addon", "chart": {"path": "charts/a"}, "namespace": "one", "depends_on": ["z"]},
     "z": {"layer": "addon", "chart": {"name": "z", "repository": "https://charts.example.com", "version": "1.2.3", "digest": "sha256:5b"},
       "namespace": "two", "values": ["a: 1", "b: 2"], "wait": false, "wait_timeout": "5m",
-      "vsphere_credentials": {"namespace": "three", "secret": "login", "format": "csi"}},
+      "vsphere_credentials": {"namespace": "three", "secret": "login", "format": "csi", "topology_categories": ["k8s-region", "k8s-zone"]}},
     "net": {"layer": "cni", "chart": {"oci": "oci://registry.example.com/net", "version": "2.0.0"}, "namespace": "kube-system"},
     "plain": {"layer": "csi", "manifests": ["x"], "prune": true},
     "stays": {"layer": "csi", "manifests": ["y"], "prune": false, "drift_detection": false, "wait": false},
@@ -57,7 +57,9 @@ func TestSpecOfCharts(t *testing.T) {
 		{Name: "node", Layer: "cni", Manifests: []string{"z"}, Wait: true, WaitTimeout: 90 * time.Second},
 		{Name: "plain", Layer: "csi", Manifests: []string{"x"}, Wait: true, WaitTimeout: 10 * time.Minute},
 		{Name: "stays", Layer: "csi", Manifests: []string{"y"}, KeepObjects: true, IgnoresDrift: true, WaitTimeout: 10 * time.Minute},
-		{Name: "z", Layer: "addon", Credentials: &model.Credentials{Namespace: "three", Secret: "login", Format: "csi"}, Chart: &model.Chart{
+		{Name: "z", Layer: "addon", Credentials: &model.Credentials{
+			Namespace: "three", Secret: "login", Format: "csi", Topology: "k8s-region,k8s-zone",
+		}, Chart: &model.Chart{
 			Name: "z", Repository: "https://charts.example.com", Version: "1.2.3", Digest: "sha256:5b",
 			Namespace: "two", Values: []string{"a: 1", "b: 2"}, Override: "b: 3", Timeout: 5 * time.Minute,
 		}},
@@ -83,6 +85,9 @@ func TestPacksThatCannotBe(t *testing.T) {
 		"with a Secret of another": {`"a": {"layer": "addon", ` + manifests + credentials + `},
 			"b": {"layer": "addon", ` + manifests + credentials + `}`,
 			`profile.packs["b"].vsphere_credentials.secret`, `The pack "a" has the Secret n/s, too`},
+		"with a topology": {`"a": {"layer": "addon", ` + manifests +
+			strings.Replace(credentials, `"cpi"`, `"cpi", "topology_categories": ["k8s-zone"]`, 1) + `}`,
+			`profile.packs["a"].vsphere_credentials.topology_categories`, "format cpi has no topology"},
 		"of itself": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["a"]}`, `profile.packs["a"].depends_on[0]`, "depends on itself"},
 		"in a circle": {`"a": {"layer": "addon", ` + manifests + `, "depends_on": ["b"]}, "b": {"layer": "addon", ` + manifests +
 			`, "depends_on": ["a"]}`, `profile.packs["a"].depends_on`, "None of the packs a, b"},

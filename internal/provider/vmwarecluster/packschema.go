@@ -1,6 +1,7 @@
 package vmwarecluster
 
 import (
+	"fmt"
 	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/boolvalidator"
@@ -14,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
+	"github.com/gantry/terraform-provider-gantry/internal/loginsecret"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/attribute"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/nodeschema"
 )
@@ -167,6 +169,20 @@ func credentialsAttribute() schema.SingleNestedAttribute {
 					"datacenter and the cluster's id, and `ca.crt` where the account has a certificate authority of its own.",
 				Validators: []validator.String{stringvalidator.OneOf(enginemodel.FormatCPI, enginemodel.FormatCSI)},
 			},
+			"topology_categories": schema.ListAttribute{
+				Optional:    true,
+				ElementType: types.StringType,
+				MarkdownDescription: fmt.Sprintf("Of the format `csi`: tag categories by which the driver knows where nodes and volumes are, "+
+					"such as `[\"k8s-region\", \"k8s-zone\"]`, %d at most. It registers no node of which the compute cluster, or what is above it, "+
+					"has no tag of each of them. Defaults to none: volumes are where the storage policy has them, whatever the zone of a pod.",
+					loginsecret.MaxTopologyCategories),
+				Validators: []validator.List{
+					attribute.NoNulls{},
+					listvalidator.SizeBetween(1, loginsecret.MaxTopologyCategories),
+					listvalidator.UniqueValues(),
+					listvalidator.ValueStringsAre(form{tagCategory, "the name of a tag category, such as k8s-zone"}),
+				},
+			},
 		},
 	}
 }
@@ -178,6 +194,7 @@ var (
 	chartDigest  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	repositoryAt = regexp.MustCompile(`^https?://[^\s@?#]+$`)
 	ociAt        = regexp.MustCompile(`^oci://[^\s/@]+(/[a-z0-9][a-z0-9._-]*)+$`)
+	tagCategory  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`) // the name of a node's label, too
 	secretName   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 	chartName    = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]*$`)
 )
