@@ -83,8 +83,10 @@ func TestCredentialsFollowTheAccount(t *testing.T) {
 		t.Fatalf("%+v", out.Status)
 	}
 	conf := string(w.secretData(secrets, "storage", "login")["csi-vsphere.conf"])
-	if !strings.Contains(conf, `topology-categories = "rack"`) || !strings.Contains(conf, `password = "first"`) || !strings.Contains(conf, fmt.Sprintf("cluster-id = %q", spec.ID)) {
-		t.Errorf("it is %s", conf)
+	for _, want := range []string{`topology-categories = "rack"`, `password = "first"`, fmt.Sprintf("cluster-id = %q", spec.ID)} {
+		if !strings.Contains(conf, want) {
+			t.Errorf("it lacks %s: %s", want, conf)
+		}
 	}
 	spec.Packs[2] = app
 	w.expectPlan(spec, secrets, "write_credentials app (apps/login)", "upgrade_pack app (demo 1.0.0)")

@@ -187,7 +187,8 @@ func TestFailedJobEndsTheWait(t *testing.T) {
 	spec.Packs = []model.Pack{network, waiting("app", "addon", time.Hour, needs("app", ""), task("migrate", "echo no database; exit 2"))}
 	_, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
 	for _, want := range []string{
-		"apply_pack app: failed: Job default/migrate (Failed: Job Failed. failed: 1/1, BackoffLimitExceeded)", "Its condition Failed is True: BackoffLimitExceeded",
+		"apply_pack app: failed: Job default/migrate (Failed: Job Failed. failed: 1/1, BackoffLimitExceeded)",
+		"Its condition Failed is True: BackoffLimitExceeded",
 		"Its last events: BackoffLimitExceeded", "The last lines of its log:\nno database",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
