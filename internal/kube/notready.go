@@ -111,7 +111,7 @@ func (a *api) jobFailure(ctx context.Context, job model.ObjectRef) (string, erro
 	}
 	var last corev1.Event
 	for _, e := range list.Items {
-		if jobEnds[e.Reason] && !e.LastTimestamp.Before(&last.LastTimestamp) {
+		if jobEnds[e.Reason] && !readiness.LastSeen(e).Before(readiness.LastSeen(last)) {
 			last = e
 		}
 	}

@@ -131,12 +131,24 @@ func (d diagnosis) events(namespace, kind, name string) []string {
 	if err != nil {
 		return nil
 	}
-	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return a.LastTimestamp.Compare(b.LastTimestamp.Time) })
+	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return LastSeen(a).Compare(LastSeen(b)) })
 	var said []string
 	for _, e := range list.Items[max(0, len(list.Items)-maxEvents):] {
 		said = append(said, printable.Line(e.Reason+": "+strings.TrimSuffix(e.Message, "."), maxLine))
 	}
 	return said
+}
+
+// LastSeen is when an event was reported last. The scheduler and others of its kind leave out the
+// last timestamp, and note the moment of the first time, and of the last one where there were several.
+func LastSeen(e corev1.Event) time.Time {
+	switch {
+	case e.Series != nil && !e.Series.LastObservedTime.IsZero():
+		return e.Series.LastObservedTime.Time
+	case !e.LastTimestamp.IsZero():
+		return e.LastTimestamp.Time
+	}
+	return e.EventTime.Time
 }
 
 // pods are those of a workload that are not ready, and have not come to a good end.

@@ -3,10 +3,12 @@ package readiness_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
@@ -86,6 +88,35 @@ func TestWhyAJobFailedLongAgo(t *testing.T) {
 				t.Errorf("the log was read of %q", read)
 			}
 		})
+	}
+}
+
+// TestLastEventsAreTold has events of which the newest have no last timestamp, as the scheduler's.
+func TestLastEventsAreTold(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 12, minute, 0, 0, time.UTC) }
+	event := func(reason string, times corev1.Event) *corev1.Event {
+		times.Name, times.Namespace, times.Reason, times.Message = strings.ToLower(reason), "apps", reason, "of minute"
+		return &times
+	}
+	clients := fake.NewClientset(
+		event("Twenty", corev1.Event{EventTime: metav1.NewMicroTime(at(20))}),
+		event("Ten", corev1.Event{LastTimestamp: metav1.NewTime(at(10))}),
+		event("Thirty", corev1.Event{
+			EventTime: metav1.NewMicroTime(at(1)), Series: &corev1.EventSeries{LastObservedTime: metav1.NewMicroTime(at(30))},
+		}),
+		event("Five", corev1.Event{LastTimestamp: metav1.NewTime(at(5))}),
+	)
+	mapper := meta.NewDefaultRESTMapper(nil)
+	mapper.Add(batchv1.SchemeGroupVersion.WithKind("Job"), meta.RESTScopeNamespace)
+	job := object(t, oldJob)
+	cluster := readiness.Cluster{Clients: clients, Dynamic: dynamicfake.NewSimpleDynamicClient(scheme.Scheme, job), Mapper: mapper}
+	got := cluster.Explain(t.Context(), []*unstructured.Unstructured{job}, "apps", func(o *unstructured.Unstructured) readiness.Verdict {
+		return readiness.Judge(o, func() readiness.Classes { return readiness.Classes{} })
+	})
+	ten, twenty, thirty := strings.Index(got, "Ten: "), strings.Index(got, "Twenty: "), strings.Index(got, "Thirty: ")
+	if strings.Contains(got, "Five: ") || ten < 0 || twenty < ten || thirty < twenty {
+		t.Errorf("got %q", got)
 	}
 }
 
