@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -53,6 +56,69 @@ func (w *world) ruledAs(spec model.ClusterSpec, secrets *model.Secrets, want map
 	status := w.status(spec, secrets)
 	if c := statusCondition(w.t, status, "NodesSpread"); c.Status != model.ConditionTrue {
 		w.t.Errorf("%+v", c)
+	}
+}
+
+// ruleWitness looks at the rules when a VM is powered on.
+type ruleWitness struct {
+	model.VCenter
+	cluster uuid.UUID
+	in      string // reference of the compute cluster
+
+	mu    sync.Mutex
+	order []string        // VMs as they were powered on
+	ruled map[string]bool // VMs that a rule held by then
+}
+
+func (r *ruleWitness) PowerOn(ctx context.Context, vm string) (string, error) {
+	own, err := r.Rules(ctx, r.in, r.cluster)
+	if err != nil {
+		return "", err
+	}
+	r.mu.Lock()
+	r.order = append(r.order, vm)
+	r.ruled[vm] = slices.ContainsFunc(own.Rules, func(rule model.Rule) bool { return slices.Contains(rule.VMs, vm) })
+	r.mu.Unlock()
+	return r.VCenter.PowerOn(ctx, vm)
+}
+
+// late are the nodes that were powered on before their rule held them. The first of a pool has
+// none to be kept apart from.
+func (r *ruleWitness) late(survey *model.Survey) []string {
+	first := map[string]bool{}
+	var nodes []string
+	for _, vm := range r.order {
+		m := survey.Machines[slices.IndexFunc(survey.Machines, func(m model.Machine) bool { return m.Ref == vm })]
+		if first[m.Marker.NodePool] && !r.ruled[vm] {
+			nodes = append(nodes, m.Marker.Node)
+		}
+		first[m.Marker.NodePool] = true
+	}
+	return nodes
+}
+
+// TestRulesAreWrittenBeforePowerOn looks at each power-on of a creation whether the node is in
+// the rule of its pool: at the end of the apply there are rules in any case.
+func TestRulesAreWrittenBeforePowerOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec := w.withNetwork(3, 3)
+	spec.ID = uuid.New()
+	spec.Workers[0].Spread = model.SpreadHost
+	spec.Workers[0].Placements = spec.Workers[0].Placements[:1]
+	e := w.engine()
+	survey, err := e.Reader.Survey(t.Context(), model.SurveyRequest{Names: spec.Names()})
+	w.must(err)
+	seen := &ruleWitness{VCenter: e.Builder, cluster: spec.ID, in: survey.Site.ComputeClusters()[0], ruled: map[string]bool{}}
+	e.Builder = seen
+	out, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: newSecrets(t)})
+	if err != nil || len(out.Warnings) > 0 {
+		t.Fatalf("%v, %v", err, out.Warnings)
+	}
+	survey, err = w.engine().Reader.Survey(t.Context(), model.SurveyRequest{Cluster: spec.ID})
+	w.must(err)
+	if late := seen.late(survey); len(late) > 0 || len(seen.order) != 6 {
+		t.Errorf("powered on outside of their rule: %v, of %d", late, len(seen.order))
 	}
 }
 
