@@ -44,6 +44,7 @@ func fast() model.Timing {
 		DeleteWait: 10 * time.Second,
 		LeaseLife:  2 * time.Second, LeaseWait: 20 * time.Second,
 		TokenLife: 30 * time.Minute, StuckPause: 20 * time.Millisecond,
+		ProgressEvery: 10 * time.Second,
 	}
 }
 

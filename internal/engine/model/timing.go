@@ -32,6 +32,8 @@ type Timing struct {
 	// ReportEvery is how long a step is silent at most before what it waits for is reported;
 	// 0: that is not reported.
 	ReportEvery time.Duration
+	// ProgressEvery is between two reports of how far the upload of an image has come.
+	ProgressEvery time.Duration
 	// StuckPause is between the attempts of a destruction that may be forced.
 	StuckPause time.Duration
 }
@@ -59,5 +61,7 @@ func DefaultTiming() Timing {
 		ReadMaxAge:  5 * time.Second,
 		ReportEvery: 10 * time.Second,
 		StuckPause:  30 * time.Second,
+
+		ProgressEvery: 10 * time.Second,
 	}
 }

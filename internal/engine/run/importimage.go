@@ -19,8 +19,6 @@ const (
 	maxUploads = 3
 	// releaseLimit bounds the release of an image's lock when the run has ended.
 	releaseLimit = 15 * time.Second
-	// progressEvery is between two reports of how far an import has come.
-	progressEvery = 10 * time.Second
 )
 
 // imageImport is an image that is being made.
@@ -227,7 +225,7 @@ func (i *imageImport) upload(ctx context.Context, folder string) (string, error)
 
 // pass hands the files of an archive on.
 func (i *imageImport) pass(ctx context.Context, archive model.ImageArchive, upload model.ImageUpload) error {
-	p := &progress{archive: archive, upload: upload, began: time.Now(), say: func(message string) {
+	p := &progress{archive: archive, upload: upload, every: i.Timing.ProgressEvery, began: time.Now(), say: func(message string) {
 		i.say(ctx, message)
 		Waiting(ctx, "vCenter, to which the image is uploaded: "+message)
 	}}
@@ -262,6 +260,7 @@ type progress struct {
 	archive model.ImageArchive
 	upload  model.ImageUpload
 	content io.Reader
+	every   time.Duration // between two reports
 	say     func(string)
 	began   time.Time
 	said    time.Time
@@ -274,7 +273,7 @@ func (p *progress) Read(to []byte) (int, error) {
 	if size > 0 {
 		p.upload.Progress(int(100 * read / size))
 	}
-	if now := time.Now(); now.Sub(p.said) > progressEvery {
+	if now := time.Now(); now.Sub(p.said) >= p.every {
 		p.said = now
 		p.say(progressWords(read, size, now.Sub(p.began)))
 	}
