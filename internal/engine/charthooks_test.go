@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,7 +43,22 @@ func TestHookThatTakesItsTime(t *testing.T) {
 	spec, secrets, _ := w.applied(spec)
 	spec.Packs = []model.Pack{network, chartPack(folder, "hookScript: sleep 200")}
 	begun := time.Now()
-	w.change(spec, secrets)
+	e := w.engine()
+	e.Timing.ReportEvery = 200 * time.Millisecond
+	var waits sync.Map
+	e.Report = func(_ context.Context, event model.Event) {
+		if event.Status == model.EventWaiting && event.Step.Action == model.ActionInstallPack {
+			waits.Store(event.Message, true)
+		}
+	}
+	_, err := e.Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets})
+	w.must(err)
+	if _, told := waits.Load("Helm, which makes the release apps/app, runs its hooks and waits for its objects"); !told {
+		t.Error("no event says what the release waits for")
+	}
+	if _, silent := waits.Load("it is at work"); silent {
+		t.Error("an event says nothing of what the release waits for")
+	}
 	if took := time.Since(begun); took < 2*time.Second {
 		t.Errorf("the release took %s, and its hook two seconds", took)
 	}

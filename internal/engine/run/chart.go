@@ -36,6 +36,11 @@ func (r *Runner) releasePack(ctx context.Context, pack model.Pack, position int)
 	if err := r.noteBegun(ctx, pack.Name, have); err != nil {
 		return err
 	}
+	waits := ""
+	if pack.Chart.Wait {
+		waits = " and waits for its objects"
+	}
+	Waiting(ctx, fmt.Sprintf("Helm, which makes the release %s/%s, runs its hooks%s", release.Namespace, release.Name, waits))
 	retiring, err := releases.Apply(ctx, pack.Name, *pack.Chart, r.changes.checkPatiently)
 	if err != nil {
 		return err
@@ -112,6 +117,8 @@ func (r *Runner) uninstallPack(ctx context.Context, s model.UninstallPack) error
 	if err := r.noteBegun(ctx, s.Pack, have); err != nil {
 		return err
 	}
+	Waiting(ctx, fmt.Sprintf("Helm, which uninstalls the release %s/%s and waits until its objects are gone",
+		s.Release.Namespace, s.Release.Name))
 	if err := releases.Uninstall(ctx, s.Release, r.changes.checkPatiently); err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ func (r *Runner) writeCredentials(ctx context.Context, pack model.Pack) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, r.Timing.APITimeout)
 	defer cancel()
+	Waiting(ctx, "the cluster's API, which stores the Secret "+pack.Credentials.Target())
 	if err := api.PutCredentials(bounded, pack, data); err != nil {
 		return err
 	}
