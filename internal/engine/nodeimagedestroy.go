@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -43,6 +44,21 @@ func (e *Engine) HoldsImage(ctx context.Context, t ImageTarget) (bool, error) {
 		return false, nil
 	}
 	return err == nil && body.Holds(t.Incarnation), err
+}
+
+// HoldsNamed reports whether an image has a holder of a name. It reads the whole ledger.
+func (e *Engine) HoldsNamed(ctx context.Context, name string) (bool, error) {
+	entries, err := e.Ledger.Entries(ctx)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(entries, func(entry ledger.Entry) bool {
+		if entry.Record == nil || entry.Record.Kind != record.KindImage {
+			return false
+		}
+		body, err := entry.Record.Image()
+		return err == nil && slices.ContainsFunc(body.Holders, func(h record.ImageHolder) bool { return h.Name == name })
+	}), nil
 }
 
 // OtherHolders are the holders of an image beside a resource, which a destruction leaves it to.

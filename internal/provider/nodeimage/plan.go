@@ -13,7 +13,6 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine"
 	enginemodel "github.com/gantry/terraform-provider-gantry/internal/engine/model"
 	"github.com/gantry/terraform-provider-gantry/internal/inventoryname"
-	"github.com/gantry/terraform-provider-gantry/internal/provider/connection"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/diagnostics"
 	"github.com/gantry/terraform-provider-gantry/internal/provider/enginecrud"
 )
@@ -28,7 +27,7 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		r.planDestroy(ctx, req, resp)
 		return
 	}
-	p := planning{conn: r.conn, resp: resp}
+	p := planning{imageResource: r, resp: resp}
 	if !req.State.Raw.IsNull() && req.Plan.Raw.Equal(req.State.Raw) {
 		h, _, diags := readHeld(ctx, req.Private)
 		resp.Diagnostics.Append(diags...)
@@ -52,21 +51,24 @@ func (r *imageResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		p.replace(ctx, path.Root("id"))
 		return
 	}
+	former, replaces, diags := readHeld(ctx, req.Private)
+	resp.Diagnostics.Append(diags...)
+	if p.prior == nil && replaces && r.conn.Planning() && !r.conn.Applying() {
+		p.warnOfReplacement(ctx, former)
+	}
 	if !enginecrud.InputsKnown(req.Config) {
 		p.unknown(ctx)
 		return
 	}
-	former, _, diags := readHeld(ctx, req.Private)
-	resp.Diagnostics.Append(diags...)
-	if p.prior == nil && (r.conn.Applying() || former.Digest != "" && !r.conn.Planning()) {
-		return // an error here would leave a deposed object: the creation itself refuses what is in its way
+	if p.prior == nil && r.conn.Applying() {
+		return // see deposes
 	}
 	p.run(ctx)
 }
 
 // planning is one plan.
 type planning struct {
-	conn  *connection.Connection
+	*imageResource
 	resp  *resource.ModifyPlanResponse
 	prior *model // nil: a creation
 	held  held
@@ -170,11 +172,25 @@ func (p *planning) run(ctx context.Context) {
 	if p.prior == nil {
 		// What the image is built of, and of which version, stands in its record alone: the apply finds
 		// it by then.
-		p.resp.Diagnostics.Append(enginecrud.ShowImage(plan, p.conn, p.m.attributePath)...)
+		if shown := enginecrud.ShowImage(plan, p.conn, p.m.attributePath); !shown.HasError() || !p.deposes(ctx, eng) {
+			p.resp.Diagnostics.Append(shown...)
+		}
 		return
 	}
 	p.resp.Diagnostics.Append(p.ofNames(plan)...)
 	p.warnOfBase(spec, site)
+}
+
+// deposes reports whether this may be the plan that an apply makes once more of a creation before a
+// destruction. An error of it would leave the former image a deposed object, and Terraform would make
+// another one; one of the creation itself, which refuses the same, makes it the resource's again. Neither
+// the prior state nor the private one is given then: that an image is held by the name tells.
+func (p *planning) deposes(ctx context.Context, eng *engine.Engine) bool {
+	if p.conn.Planning() {
+		return false
+	}
+	held, err := eng.HoldsNamed(ctx, p.m.Name.ValueString())
+	return err == nil && held
 }
 
 // replacedBy are the attributes whose change is another image; none: it is the same one.
@@ -261,33 +277,4 @@ func (p *planning) warnOfBase(spec enginemodel.ClusterSpec, site enginemodel.Sit
 	p.resp.Diagnostics.Append(diagnostics.AttributeWarning(path.Root("base").AtName("template"), "The name of the base means another template",
 		fmt.Sprintf("The image was built of another template than %q is now, and stays as it is. To build it of that, replace it: "+
 			"`-replace` with its address.", spec.Image.Build.Base.Template)))
-}
-
-// planDestroy warns of what keeps the image from being destroyed now, but for clusters that this run
-// destroys: only the apply knows what there is by then.
-func (r *imageResource) planDestroy(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	var m model
-	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
-	h, known, diags := readHeld(ctx, req.Private)
-	resp.Diagnostics.Append(diags...)
-	if resp.Diagnostics.HasError() || !known {
-		return
-	}
-	var eng *engine.Engine
-	var made *enginemodel.MadeImage
-	eng, err := r.engineOf(ctx, h)
-	if err == nil {
-		if others, err := eng.OtherHolders(ctx, h.target(m.Name.ValueString())); err == nil && len(others) > 0 {
-			return // the image is left to them
-		}
-		made, err = eng.ImageUse(ctx, h.identity())
-	}
-	if err == nil {
-		made.Users = slices.DeleteFunc(made.Users, func(u enginemodel.ImageUser) bool { return r.conn.Deleted(u.Cluster) })
-		err = made.CheckDeletion()
-	}
-	if err != nil {
-		resp.Diagnostics.AddWarning(diagnostics.Title(m.subject())+" cannot be destroyed now", diagnostics.Sentence(err.Error())+
-			" The apply tries to destroy it all the same, and fails if that is still so.")
-	}
 }
