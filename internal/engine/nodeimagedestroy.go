@@ -129,7 +129,7 @@ func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.
 		}
 		return rest.HolderNames(), e.rewriteImage(ctx, lease, t, rest)
 	}
-	made, err := e.deletable(ctx, t)
+	made, err := e.template(ctx, t, false) // what uses it is read right before the deletion
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.
 		return nil, err
 	}
 	check := func(ctx context.Context) error {
-		made, err := e.deletable(ctx, t)
+		made, err := e.template(ctx, t, true)
 		if err == nil && made.Ref == "" {
 			return model.ErrGone
 		}
@@ -186,11 +186,11 @@ func checkHolder(t ImageTarget, body record.Image, made *model.MadeImage) error 
 	return nil
 }
 
-// deletable reads the template of an image, and what uses it.
-func (e *Engine) deletable(ctx context.Context, t ImageTarget) (made *model.MadeImage, err error) {
+// template reads the template of an image, and what uses it.
+func (e *Engine) template(ctx context.Context, t ImageTarget, users bool) (made *model.MadeImage, err error) {
 	err = run.Retry(ctx, e.Timing, func(ctx context.Context) error {
-		made, err = e.Reader.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: t.ImageIdentity, Users: true})
-		if err == nil && made.Ref != "" {
+		made, err = e.Reader.MadeImage(ctx, model.MadeImageQuery{ImageIdentity: t.ImageIdentity, Users: users})
+		if err == nil && users && made.Ref != "" && len(made.Users) == 0 {
 			err = e.addHiddenNodes(ctx, made)
 		}
 		return err

@@ -1,9 +1,11 @@
 package engine_test
 
 import (
+	"context"
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi"
 	"github.com/vmware/govmomi/find"
@@ -39,6 +41,44 @@ func TestUsersOfANodeImageAreReadAtOnce(t *testing.T) {
 	if calls := w.sim.Calls(); calls.Total != 2 || found.CheckDeletion() != nil {
 		t.Errorf("it took %+v, and finds %+v", calls, found)
 	}
+	// Plans of several images share what they read.
+	w.sim.ResetCalls()
+	for range 3 {
+		_, err := vc.MadeImage(t.Context(), model.MadeImageQuery{ImageIdentity: target.ImageIdentity, Users: true, MaxAge: time.Minute})
+		w.must(err)
+	}
+	if calls := w.sim.Calls(); calls.Total != 0 {
+		t.Errorf("three plans took %+v", calls)
+	}
+}
+
+// usersRead counts how often it is read what uses an image.
+type usersRead struct {
+	model.VCenter
+	n int
+}
+
+func (c *usersRead) MadeImage(ctx context.Context, q model.MadeImageQuery) (*model.MadeImage, error) {
+	if q.Users {
+		c.n++
+	}
+	return c.VCenter.MadeImage(ctx, q)
+}
+
+// A destruction reads once what uses the image, which is the disks of all VMs.
+func TestUsersOfANodeImageAreReadOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	target, _ := w.made(builtImage("echo ready"), holder("golden", "one"))
+	e := w.engine()
+	vc := &usersRead{VCenter: e.Reader}
+	e.Reader = vc
+	_, err := e.DestroyImage(t.Context(), target)
+	w.must(err)
+	if vc.n != 1 {
+		t.Errorf("it was read %d times", vc.n)
+	}
+	w.noImageTags()
 }
 
 // What cannot be judged is told, and nothing is destroyed.

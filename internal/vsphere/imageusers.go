@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 
@@ -16,13 +17,14 @@ import (
 // imageUsers finds out what uses a template: the VMs whose marker says that they were cloned from
 // it, of whichever cluster, and all whose disks are links of its disks. In its datacenter, from
 // where alone there are clones, what cannot be read may be one of them.
-func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *node, made *model.MadeImage) error {
-	disks, snapshots, err := c.allDisks(ctx)
+func (c *Client) imageUsers(ctx context.Context, inv *inventory, template, dc *node, made *model.MadeImage, maxAge time.Duration) error {
+	all, err := c.reads.disks.Get(ctx, maxAge, c.readDisks)
 	if err != nil {
-		return err
+		return c.failed("read the disks of all VMs", err)
 	}
+	disks, snapshots := all.disks, all.snapshots
 	files := map[diskFile]bool{}
-	for _, p := range append(snapshots[template.ref], disks[template.ref]) {
+	for _, p := range append(slices.Clone(snapshots[template.ref]), disks[template.ref]) {
 		for _, file := range chainsOf(p) {
 			files[file] = true
 		}
@@ -119,10 +121,14 @@ func (c *Client) hiddenIn(inv *inventory, dc *node) []string {
 	return hidden
 }
 
-// allDisks reads the devices of all VMs, and of their snapshots by their VMs, in one call.
-func (c *Client) allDisks(ctx context.Context) (disks map[types.ManagedObjectReference]properties,
-	snapshots map[types.ManagedObjectReference][]properties, err error,
-) {
+// allDisks are the devices of all VMs, and of their snapshots by their VMs.
+type allDisks struct {
+	disks     map[types.ManagedObjectReference]properties
+	snapshots map[types.ManagedObjectReference][]properties
+}
+
+// readDisks reads them in one call, which plans of several images share.
+func (c *Client) readDisks(ctx context.Context) (*allDisks, error) {
 	spec := types.PropertyFilterSpec{
 		ObjectSet: []types.ObjectSpec{{
 			Obj: c.soap.content.RootFolder, Skip: types.NewBool(false), SelectSet: withSnapshots(treeSteps()),
@@ -134,19 +140,21 @@ func (c *Client) allDisks(ctx context.Context) (disks map[types.ManagedObjectRef
 	}
 	found, err := c.retrieve(ctx, spec)
 	if err != nil {
-		return nil, nil, c.failed("read the disks of all VMs", err)
+		return nil, err
 	}
-	disks = make(map[types.ManagedObjectReference]properties, len(found))
-	snapshots = map[types.ManagedObjectReference][]properties{}
+	all := &allDisks{
+		disks:     make(map[types.ManagedObjectReference]properties, len(found)),
+		snapshots: map[types.ManagedObjectReference][]properties{},
+	}
 	for _, p := range found {
 		if p.ref.Type == "VirtualMachineSnapshot" {
 			vm := value[types.ManagedObjectReference](p, "vm")
-			snapshots[vm] = append(snapshots[vm], p)
+			all.snapshots[vm] = append(all.snapshots[vm], p)
 			continue
 		}
-		disks[p.ref] = p
+		all.disks[p.ref] = p
 	}
-	return disks, snapshots, nil
+	return all, nil
 }
 
 // withSnapshots has steps through the inventory go on from each VM to its snapshots.

@@ -45,7 +45,7 @@ func (c *Client) MadeImage(ctx context.Context, q model.MadeImageQuery) (*model.
 		made.Datacenter = dc.ref.String()
 	}
 	if q.Users {
-		err = c.imageUsers(ctx, inv, n, dc, made)
+		err = c.imageUsers(ctx, inv, n, dc, made, q.MaxAge)
 	}
 	return made, err
 }

@@ -81,6 +81,7 @@ func treeSteps() []types.BaseSelectionSpec {
 type reads struct {
 	tree       sharedread.Read[*inventory]
 	bare       sharedread.Read[*inventory] // the tree without its VMs
+	disks      sharedread.Read[*allDisks]
 	templates  templateReads
 	attached   sharedread.Read[attachedIDs] // the tags of all datacenters and compute clusters
 	placed     sync.Map                     // references of objects: *sharedread.Read[attachedIDs], their tags
@@ -93,6 +94,7 @@ type reads struct {
 func (r *reads) forget() {
 	r.tree.Forget()
 	r.bare.Forget()
+	r.disks.Forget()
 	r.templates.forget()
 }
 

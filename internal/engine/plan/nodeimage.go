@@ -18,16 +18,16 @@ func NodeImage(spec *model.ClusterSpec, site model.Site) *model.Plan {
 }
 
 // CheckNodeImage adds to such a plan what the limits have against it. Where the image is there, only
-// what is wrong with it matters.
+// what is wrong with it matters, and that its IP pool is there.
 func CheckNodeImage(spec *model.ClusterSpec, facts *model.Facts, p *model.Plan, limits *model.Limits) {
 	c := nodeImageCheck(spec, facts, p, limits)
 	p.Add(vcenterFindings(spec, limits.APIVersion))
+	p.MissingIPPools = c.missingIPPools() // of one that is there, too: its next replacement needs them
 	if p.Empty() {
 		p.Add(ofImage(limits.Findings))
 		return
 	}
 	p.Add(limits.Findings)
-	p.MissingIPPools = c.missingIPPools()
 	p.Add(c.budget())
 	p.Add(c.ipPools())
 	p.Add(c.builderDocument())

@@ -54,3 +54,19 @@ func TestAccNodeImageWithLeases(t *testing.T) {
 		ProtoV6ProviderFactories: e.Factories(), CheckDestroy: e.CheckDestroy, Steps: []resource.TestStep{{Config: leased}},
 	})
 }
+
+// TestAccNodeImagePoolIsMissing changes the IP pool in place, to one that is not there: the next replacement
+// would fail half way.
+func TestAccNodeImagePoolIsMissing(t *testing.T) {
+	t.Parallel()
+	e := acctest.New(t)
+	gone := strings.Replace(config(e, shape{}), "gantry_ip_pool.nodes.id", `"b9a3a4f3-7bd5-4a3a-9a34-0d0a3f4dbb16"`, 1)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: e.Factories(),
+		CheckDestroy:             e.CheckDestroy,
+		Steps: []resource.TestStep{
+			{Config: config(e, shape{})},
+			{Config: gone, PlanOnly: true, ExpectError: acctest.Words("IP pool not found")},
+		},
+	})
+}
