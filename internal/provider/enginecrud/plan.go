@@ -227,6 +227,7 @@ func (d *Driver[T, M]) planSteps(ctx context.Context, req resource.ModifyPlanReq
 	}
 	shown, more := Show(view)
 	diags.Append(more...)
+	diags.Append(CheckBuildTimeout(ctx, view.Plan, m.base().Timeouts, spec.New)...)
 	return shown
 }
 

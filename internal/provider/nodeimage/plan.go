@@ -175,6 +175,7 @@ func (p *planning) run(ctx context.Context) {
 		if shown := enginecrud.ShowImage(plan, p.conn, p.m.attributePath); !shown.HasError() || !p.deposes(ctx, eng) {
 			p.resp.Diagnostics.Append(shown...)
 		}
+		p.resp.Diagnostics.Append(enginecrud.CheckBuildTimeout(ctx, plan, p.m.Timeouts, true)...)
 		return
 	}
 	p.resp.Diagnostics.Append(p.ofNames(plan)...)

@@ -82,15 +82,16 @@ func TestAccNodeImageIsReplacedInUse(t *testing.T) {
 resource "terraform_data" "again" { input = %d }
 `, input)
 	}
+	const enough = `timeouts = { create = "2h" }`
 	triggered := shape{lifecycle: "lifecycle { replace_triggered_by = [terraform_data.again] }"}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: p.factories(e),
 		CheckDestroy:             e.CheckDestroy,
 		Steps: []resource.TestStep{
-			{Config: config(e, shape{})},
+			{Config: config(e, shape{})}, // its scripts may take longer than the run
 			{ // what nothing uses
-				PreConfig: func() { p.says(t) },
-				Config:    config(e, shape{script: "echo two"}), PlanOnly: true, ExpectNonEmptyPlan: true,
+				PreConfig: func() { p.says(t, "`timeouts.create` ends the run after 1h0m0s") },
+				Config:    config(e, shape{script: "echo two", extra: enough}), PlanOnly: true, ExpectNonEmptyPlan: true,
 			},
 			{PreConfig: func() { p.says(t) }, Config: again(1, triggered)},
 			{
