@@ -11,6 +11,7 @@ const (
 	manyClusters    = 30
 	nodesPerCluster = 20
 	foreignVMs      = 5000
+	manyHosts       = 1000
 )
 
 // scale measures what must stay cheap when there is much of it, each row with its
@@ -18,7 +19,7 @@ const (
 func (e environment) scale(ctx context.Context) error {
 	fmt.Println("| what | measured | aim |")
 	fmt.Println("| :--- | :--- | :--- |")
-	for _, measure := range []func(context.Context) error{e.oneCluster, e.manyClusters} {
+	for _, measure := range []func(context.Context) error{e.oneCluster, e.manyClusters, e.survey} {
 		if err := measure(ctx); err != nil {
 			return err
 		}
@@ -95,6 +96,37 @@ func (e environment) manyClusters(ctx context.Context) error {
 	aim(fmt.Sprintf("the same among %d VMs of others", foreignVMs),
 		fmt.Sprintf("%d calls, %.1f s, %.1f s of CPU in the provider: %.2f s more", among.calls(), among.took.Seconds(), among.cpu.Seconds(),
 			(among.cpu-alone.cpu).Seconds()), "at most 0.5 s more")
+	return nil
+}
+
+// survey plans one cluster in a small datacenter and in one with many hosts and VMs.
+func (e environment) survey(ctx context.Context) error {
+	const controlPlane, workers = 3, 10
+	plan := func(flags ...string) (p phase, err error) {
+		err = e.inDatacenter(ctx, flags, func(dir string, dc *datacenter) error {
+			if err := e.configure(dir, fmt.Sprintf(configuration, e.parallel, controlPlane, workers)); err != nil {
+				return err
+			}
+			if err := e.terraform(ctx, dir, dc, "apply", "-auto-approve"); err != nil {
+				return err
+			}
+			p, err = e.phase(ctx, dir, dc, "plan", "-detailed-exitcode")
+			return err
+		})
+		return p, err
+	}
+	small, err := plan()
+	if err != nil {
+		return err
+	}
+	large, err := plan("-other-hosts", fmt.Sprint(manyHosts), "-other-vms", fmt.Sprint(foreignVMs))
+	if err != nil {
+		return err
+	}
+	aim(fmt.Sprintf("survey of %d hosts and %d VMs, by the plan of a cluster of %d + %d nodes", manyHosts, foreignVMs, controlPlane, workers),
+		fmt.Sprintf("%d calls, %.1f s, %d MB of memory; %d calls, %.1f s, %d MB without them",
+			large.calls(), large.took.Seconds(), large.peakKB>>10, small.calls(), small.took.Seconds(), small.peakKB>>10),
+		"at most 4 calls more")
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,6 +33,7 @@ type cluster struct {
 	name  string
 	local string // datastore that only this cluster's hosts mount
 	drs   bool
+	hosts int
 }
 
 var standardDatacenters = []datacenter{
@@ -55,6 +57,15 @@ var standardDatacenters = []datacenter{
 	},
 }
 
+// otherClusters are compute clusters of at most otherHostsPerCluster hosts.
+func otherClusters(hosts int) (all []cluster) {
+	for ; hosts > 0; hosts -= otherHostsPerCluster {
+		name := fmt.Sprintf("other-%d", len(all)+1)
+		all = append(all, cluster{name: name, local: "local-" + name, drs: true, hosts: min(hosts, otherHostsPerCluster)})
+	}
+	return all
+}
+
 // builder makes an inventory by calling vcsim's methods directly.
 type builder struct {
 	ctx  *vcsim.Context
@@ -70,6 +81,7 @@ func (b *builder) build() (map[string]types.ManagedObjectReference, error) {
 	for _, d := range standardDatacenters {
 		if d.name == PrimaryDatacenter {
 			d.datastoreClusters = b.opts.Inventory.DatastoreClusters
+			d.clusters = slices.Concat(d.clusters, otherClusters(b.opts.Inventory.OtherHosts))
 		}
 		res := root.CreateDatacenter(b.ctx, &types.CreateDatacenter{This: root.Self, Name: d.name})
 		if err := faultError(res); err != nil {
@@ -184,7 +196,8 @@ func (b *builder) cluster(
 	if err := os.MkdirAll(filepath.Join(b.home, c.local), 0o700); err != nil {
 		return none, fmt.Errorf("datastore directory: %w", err)
 	}
-	for i := range b.opts.Inventory.HostsPerCluster {
+	hosts := cmp.Or(c.hosts, b.opts.Inventory.HostsPerCluster)
+	for i := range hosts {
 		name := fmt.Sprintf("%s-host-%d.example.internal", c.name, i+1)
 		if err := b.host(obj, name, append(d.allShared(), c.local), dvs); err != nil {
 			return none, fmt.Errorf("host %s: %w", name, err)
@@ -203,7 +216,7 @@ func (b *builder) cluster(
 	}
 	child := b.ctx.Map.Get(res.(*methods.CreateResourcePoolBody).Res.Returnval).(*vcsim.ResourcePool)
 	for _, p := range []*vcsim.ResourcePool{pool, child} {
-		p.Runtime = unlimited(int64(b.opts.Inventory.HostsPerCluster))
+		p.Runtime = unlimited(int64(hosts))
 	}
 	// vcsim appends to slices that it reads without a lock; with no spare
 	// capacity an append by a reader copies instead of writing.

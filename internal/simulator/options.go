@@ -106,6 +106,9 @@ type Inventory struct {
 	// addresses on dvpg-nodes and dvpg-b, in folders below /dc-1/vm/other;
 	// at most MaxOtherVMs.
 	OtherVMs int
+	// OtherHosts is the number of hosts of dc-1 beside those of its standard compute
+	// clusters, in compute clusters of at most 50 that are named other-1 and so on.
+	OtherHosts int
 }
 
 // DatastoreCluster is a datastore cluster in the inventory. Its datastores are made with it,

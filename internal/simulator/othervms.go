@@ -19,6 +19,8 @@ const (
 
 	otherFolders = 10
 	otherDiskGB  = 10
+
+	otherHostsPerCluster = 50
 )
 
 // otherNetworks are the port groups of the other VMs and the first address on each.

@@ -86,8 +86,9 @@ func (s *settings) checkRecording(flags *flag.FlagSet) (err error) {
 	if s.Recording == "" {
 		return nil
 	}
+	inventory := []string{"hosts", "template", "datastore-cluster", "without-zone-tags", "other-vms", "other-hosts", "version", "real"}
 	flags.Visit(func(f *flag.Flag) {
-		if slices.Contains([]string{"hosts", "template", "datastore-cluster", "without-zone-tags", "other-vms", "version", "real"}, f.Name) {
+		if slices.Contains(inventory, f.Name) {
 			err = errors.Join(err, fmt.Errorf("-%s cannot be combined with -recording", f.Name))
 		}
 	})
@@ -104,6 +105,7 @@ func (s *settings) inventoryFlags(flags *flag.FlagSet) {
 	flags.BoolVar(&s.Inventory.WithoutZoneTags, "without-zone-tags", false, "omit the k8s-region and k8s-zone tags")
 	flags.BoolVar(&s.Inventory.LedgerCategory, "ledger-category", false, "create the tag category gantry")
 	flags.IntVar(&s.Inventory.OtherVMs, "other-vms", 0, "`number` of running VMs that Gantry does not own")
+	flags.IntVar(&s.Inventory.OtherHosts, "other-hosts", 0, "`number` of more hosts, in compute clusters of 50")
 }
 
 func (s *settings) outputFlags(flags *flag.FlagSet) {
