@@ -155,6 +155,7 @@ func (e *Engine) observeUnderLock(
 ) (*observe.World, error) {
 	o := e.observer(true)
 	o.Listed = listed
+	o.LeavesReleases = true
 	if spec.New && !lease.RecordListed() {
 		return o.Recorded(ctx, spec, model.Record{}, secrets)
 	}

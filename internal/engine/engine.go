@@ -80,6 +80,7 @@ func (e *Engine) observer(locked bool) observe.Observer {
 		Ledger:         e.Ledger.Recent(maxAge),
 		PoolLedger:     e.Ledger.Recent(e.Timing.ReadMaxAge),
 		Kube:           e.Kube,
+		Charts:         e.Charts,
 		MaxAge:         maxAge,
 		TemplateMaxAge: e.Timing.ReadMaxAge,
 		Inside:         e.Inside,

@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -23,25 +22,34 @@ const kindTime = 10 * time.Second
 // Drift implements model.API.
 func (a *api) Drift(ctx context.Context, m model.PackManifests) ([]model.Drift, error) {
 	c := &comparison{api: a, owner: m.Owner}
-	relearn := sync.OnceFunc(a.mapper.Reset)
-	for _, kind := range byKind(compared(m.Objects)) {
-		if ctx.Err() != nil {
-			c.errs = append(c.errs, fmt.Errorf("not all objects were read in time: %w", ctx.Err()))
-			break
-		}
-		bounded, cancel := context.WithTimeout(ctx, kindTime)
-		err := a.look(bounded, m.Owner, kind, relearn, c.compare)
-		cancel()
-		if err != nil { // a webhook that converts the kind may be away
-			c.errs = append(c.errs, err)
-		}
-	}
+	c.errs = a.lookAll(ctx, selection{labels: marks(m.Owner), few: true}, compared(m.Objects), c.compare)
 	if c.otherKey {
 		c.errs = append(c.errs, errors.New("the authorities of the cluster are other ones than when they were applied: "+
 			"they are compared from the next apply of their pack on"))
 	}
 	c.tryOut(ctx, m)
 	return c.drift, errors.Join(c.errs...)
+}
+
+// lookAll reads objects of all kinds. One kind that cannot be read does not keep others from it: a
+// webhook that converts it may be away.
+func (a *api) lookAll(ctx context.Context, by selection, objects []model.PackObject, tell found) (errs []error) {
+	relearn := sync.OnceFunc(a.mapper.Reset)
+	for _, kind := range byKind(objects) {
+		if ctx.Err() != nil {
+			return append(errs, model.ErrNotInTime)
+		}
+		bounded, cancel := context.WithTimeout(ctx, a.kindTime)
+		err := a.look(bounded, by, kind, relearn, tell)
+		if err != nil && bounded.Err() != nil {
+			err = model.ErrNotInTime
+		}
+		cancel()
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
 }
 
 // comparison is what is found of the objects of a pack.

@@ -81,10 +81,13 @@ type api struct {
 	mapper   meta.ResettableRESTMapper
 	interval time.Duration
 
-	config  *rest.Config // for connections that become another protocol's
-	etcd    pki.KeyPair  // the authority of etcd; empty where it is not at hand
-	hashes  hashKey      // of values of objects
-	timeout time.Duration
+	config   *rest.Config // for connections that become another protocol's
+	etcd     pki.KeyPair  // the authority of etcd; empty where it is not at hand
+	hashes   hashKey      // of values of objects
+	timeout  time.Duration
+	kindTime time.Duration
+	// reading has one place: the manifest of one release at a time is read, however many are compared.
+	reading chan struct{}
 }
 
 // Connect creates the clients for a kubeconfig, of which it takes what
@@ -200,6 +203,8 @@ func (o Options) connect(config *rest.Config) (*api, error) {
 		interval: o.Interval,
 		config:   config,
 		timeout:  o.Timeout,
+		kindTime: kindTime,
+		reading:  make(chan struct{}, 1),
 	}, nil
 }
 

@@ -28,12 +28,11 @@ var volumes = map[string][]string{
 // something in its place.
 func left(live *unstructured.Unstructured, p fieldpath.Path) bool {
 	kind := live.GroupVersionKind()
+	// Whoever answers for the webhook, or who makes its certificate, writes the authority.
+	if answered(kind.Group) && isField(p[len(p)-1], "caBundle") {
+		return true
+	}
 	switch kind.Group {
-	case "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io":
-		// Whoever answers for the webhook, or who makes its certificate, writes the authority.
-		if isField(p[len(p)-1], "caBundle") {
-			return true
-		}
 	case "rbac.authorization.k8s.io":
 		// Kubernetes gathers the rules of such a role.
 		if live.Object["aggregationRule"] != nil && isField(p[0], "rules") {
@@ -47,6 +46,28 @@ func left(live *unstructured.Unstructured, p fieldpath.Path) bool {
 		}
 	}
 	return isField(p[0], "status") || leftMetadata(p)
+}
+
+// answered reports whether kinds of a group say who answers requests of the API.
+func answered(group string) bool {
+	return slices.Contains([]string{"admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io"}, group)
+}
+
+// answering are those who have set an authority in such an object. What else they set there, as
+// whether failures of a webhook count once it answers, is theirs, too.
+func (o owners) answering(live *unstructured.Unstructured) []string {
+	if !answered(live.GroupVersionKind().Group) {
+		return nil
+	}
+	var names []string
+	for _, other := range o.others {
+		other.fields.Leaves().Iterate(func(p fieldpath.Path) {
+			if isField(p[len(p)-1], "caBundle") {
+				names = append(names, other.name)
+			}
+		})
+	}
+	return names
 }
 
 // leftMetadata reports whether a field is one of metadata, also of a template, that controllers
@@ -125,12 +146,14 @@ func withoutFilled(object, live *unstructured.Unstructured) {
 }
 
 // scaledBy reports whether a field is how many pods there are to be, and is of a program: most that
-// scale do so by the field itself. People do it by kubectl.
+// scale do so by the field itself.
 func scaledBy(p fieldpath.Path, by []string) bool {
-	if len(p) != 2 || !isField(p[0], "spec") || !isField(p[1], "replicas") || len(by) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(by, func(name string) bool { return strings.HasPrefix(name, "kubectl") })
+	return len(p) == 2 && isField(p[0], "spec") && isField(p[1], "replicas") && programs(by)
+}
+
+// programs reports whether programs alone have a field: people set it by kubectl.
+func programs(by []string) bool {
+	return len(by) > 0 && !slices.ContainsFunc(by, func(name string) bool { return strings.HasPrefix(name, "kubectl") })
 }
 
 func isField(element fieldpath.PathElement, name string) bool {

@@ -47,6 +47,11 @@ func parseDocument(text []byte) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, fmt.Errorf("it is not valid YAML: %w", err)
 	}
+	return objectsOf(asJSON)
+}
+
+// objectsOf are the objects of one document.
+func objectsOf(asJSON []byte) ([]*unstructured.Unstructured, error) {
 	var content any
 	// This decoder preserves integers, which encoding/json would turn into floats.
 	if err := json.Unmarshal(asJSON, &content); err != nil {

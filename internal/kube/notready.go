@@ -47,8 +47,8 @@ func (a *api) NotReady(ctx context.Context, m model.PackManifests) ([]model.NotR
 	}
 	relearn := sync.OnceFunc(a.mapper.Reset)
 	for _, kind := range byKind(slices.DeleteFunc(slices.Clone(m.Objects), alwaysReady)) {
-		bounded, cancel := context.WithTimeout(ctx, kindTime)
-		err := a.look(bounded, m.Owner, kind, relearn, judge)
+		bounded, cancel := context.WithTimeout(ctx, a.kindTime)
+		err := a.look(bounded, selection{labels: marks(m.Owner), few: true}, kind, relearn, judge)
 		cancel()
 		if err = errors.Join(err, classes.err, unread); err != nil {
 			return nil, err

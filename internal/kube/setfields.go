@@ -167,20 +167,27 @@ func (o owners) of(p fieldpath.Path) (names []string, applied bool) {
 }
 
 func ownersOf(object *unstructured.Unstructured) owners {
+	return ownersBut(object, func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Operation == metav1.ManagedFieldsOperationApply && entry.Manager == FieldManager && entry.Subresource == ""
+	})
+}
+
+// ownersBut are who has set the fields of an object, of whom some count as its own.
+func ownersBut(object *unstructured.Unstructured, own func(metav1.ManagedFieldsEntry) bool) owners {
 	o := owners{ours: fieldpath.NewSet(), leave: fieldpath.NewSet()}
 	for _, entry := range object.GetManagedFields() {
 		set := fieldpath.NewSet()
 		if entry.FieldsV1 == nil || set.FromJSON(entry.FieldsV1.GetRawReader()) != nil {
 			continue
 		}
-		applies := entry.Operation == metav1.ManagedFieldsOperationApply
-		if applies && entry.Manager == FieldManager && entry.Subresource == "" {
-			o.ours = set
+		if own(entry) {
+			o.ours = o.ours.Union(set)
 			continue
 		}
 		if entry.Manager == FieldManager || entry.Subresource == "scale" && entry.Manager != "kubectl" {
 			o.leave = o.leave.Union(set)
 		}
+		applies := entry.Operation == metav1.ManagedFieldsOperationApply
 		o.others = append(o.others, otherOwner{name: entry.Manager, applies: applies, fields: set})
 	}
 	return o

@@ -38,7 +38,7 @@ func (c *comparison) tryOut(ctx context.Context, m model.PackManifests) {
 		}
 		tried++
 		known := slices.IndexFunc(m.Objects, func(o model.PackObject) bool { return o.ObjectRef == d.ObjectRef })
-		bounded, cancel := context.WithTimeout(ctx, kindTime)
+		bounded, cancel := context.WithTimeout(ctx, c.api.kindTime)
 		one := &settingBack{api: c.api, m: m, dry: true, made: bringers}
 		_, held, err := one.setBack(bounded, m.Objects[known], object.DeepCopy())
 		cancel()

@@ -10,6 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gantry/terraform-provider-gantry/internal/testing/testchart"
 )
@@ -48,6 +49,7 @@ func TestRealPacks(t *testing.T) {
 	w.must(apply...)
 	d.runsChart(w, "one", "1.0.0", "1")
 	w.nothingToDo()
+	d.tellsOfChanges(w)
 
 	w.configure(d.chartOf(second, "text: two"))
 	w.must(apply...)
@@ -95,6 +97,23 @@ func TestRealPacks(t *testing.T) {
 	w.must(apply...)
 	w.nothingToDo()
 	d.hasPlain(w)
+}
+
+// tellsOfChanges expects a plan to warn of nothing while the release is as it was installed, and of what
+// kubectl changes of it, which the next upgrade sets back.
+func (d *datacenter) tellsOfChanges(w *workspace) {
+	d.t.Helper()
+	if out := words(w.must(plan...)); strings.Contains(out, `pack "app"`) {
+		d.t.Errorf("a plan after the installation warns:\n%s", out)
+	}
+	_, err := d.api(w).CoreV1().ConfigMaps("apps").Patch(d.t.Context(), "app", types.MergePatchType,
+		[]byte(`{"data": {"text": "another"}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if out := words(w.must(plan...)); !strings.Contains(out, "ConfigMap apps/app (.data.text, set by kubectl-edit)") {
+		d.t.Errorf("a plan does not tell what has changed:\n%s", out)
+	}
 }
 
 // hasPlain expects these ConfigMaps of the pack of manifests, and no others.

@@ -138,7 +138,7 @@ const clusterBase = `{"name": "prod", "datacenter": "dc-1", "folder": "k8s/prod"
     "e": {"layer": "addon", "chart": {"name": "e", "repository": "https://charts.example.com", "version": "1.2.3",
       "digest": "sha256:5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b"}, "namespace": "e", "values": ["a: 1"],
       "vsphere_credentials": {"namespace": "e", "secret": "login", "format": "csi", "topology_categories": ["k8s-zone"]},
-      "depends_on": ["a"], "wait": false, "wait_timeout": "5m"}}},
+      "depends_on": ["a"], "wait": false, "wait_timeout": "5m", "drift_detection": false}}},
   "pack_overrides": {"e": "a: 2"}, "override_conflicts": "error",
   "usage_limits": {"cpu_percent": 80, "memory_percent": 90, "node_cpu_percent": 95, "node_memory_percent": 95},
   "load_balancer_pools": {"web": {"ip_pool_id": "@POOL@", "range": {"start": "10.10.183.40", "end": "10.10.183.42"}}},

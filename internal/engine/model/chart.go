@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -103,6 +104,22 @@ type Release struct {
 	Chart     string
 	Version   string
 }
+
+// DeployedRelease is a revision of a release that is deployed.
+type DeployedRelease struct {
+	Namespace string
+	Name      string
+	Revision  int
+	// Version is that of its chart; empty: Helm has not stored it.
+	Version string
+	// ServerSide says that Helm has applied it on the server's side.
+	ServerSide bool
+	// Manifest is what its chart has rendered to, but for its hooks.
+	Manifest string
+}
+
+// ErrReleaseGone says that a release is not in its cluster any more.
+var ErrReleaseGone = errors.New("it is not in the cluster any more")
 
 // Release is what a pack's chart becomes.
 func (k Pack) Release() Release {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 )
@@ -32,6 +33,11 @@ type Releases interface {
 	// Uninstall deletes a release and its history; one that is gone is success, as is one
 	// that a user has made since.
 	Uninstall(ctx context.Context, release Release, check func(context.Context) error) error
+	// Deployed returns what Helm has stored of the revision of a release that is deployed; zero
+	// where its last one has failed or not come to its end. ErrReleaseGone says that it is not there;
+	// one that was not made for this cluster's pack is an error, too. It is one call for each five
+	// revisions that none has superseded, and unpacks the last of them alone.
+	Deployed(ctx context.Context, release Release) (DeployedRelease, error)
 }
 
 // CredentialsAPI is what a cluster's API does about the credentials of packs.
@@ -101,6 +107,21 @@ type ManifestsAPI interface {
 	// call or two, and a few more where the kind is not served or is that of definitions.
 	DeleteObject(ctx context.Context, owner PackOwner, object ObjectRef) (ObjectEnd, error)
 }
+
+// ReleasesAPI is what a cluster's API does about the objects of releases.
+type ReleasesAPI interface {
+	// ReleaseDrift returns those of a release's objects that are missing, or of which others have
+	// changed what its manifest sets, as far as the API notes who has set a field. It asks for the
+	// release when no other one's manifest is being read, and keeps no manifest. It is one call for
+	// each fifty of a kind and namespace, or of a kind in many namespaces, one for each object that has
+	// few beside it or is not in that list, but in all not more than the release has objects, and one;
+	// and a few to learn which kinds there are. An error is of single kinds, and what is known of the
+	// others is returned beside it; ErrNotInTime is of those that were not read in time.
+	ReleaseDrift(ctx context.Context, deployed func(context.Context) (DeployedRelease, error)) ([]Drift, error)
+}
+
+// ErrNotInTime says that objects were not read in the time that there is for it.
+var ErrNotInTime = errors.New("not all objects were read in time")
 
 // PackManifests are manifests and whose their objects are.
 type PackManifests struct {

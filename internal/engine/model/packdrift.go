@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,21 +18,31 @@ type SetFields struct {
 	Key    string
 }
 
-// Drift is an object of a pack of manifests that is not as the last apply has left it.
+// Drift is an object of a pack that is not as the last apply has left it.
 type Drift struct {
 	ObjectRef
 	// Fields are the first of those that have another value, and By the first of those who have set
 	// them; none: it is missing.
 	Fields []string `json:",omitempty"`
 	By     []string `json:",omitempty"`
-	// Held is why an apply leaves it as it is; empty: it sets it back.
+	// Held is why an apply leaves it as it is. Empty: it sets it back, or it is a chart's, of which
+	// there need be no reason.
 	Held string `json:",omitempty"`
+	// Release is another release to which a chart's object belongs by now.
+	Release string `json:",omitempty"`
+	// Leaving are what a chart's object waits for that was deleted long ago.
+	Leaving []string `json:",omitempty"`
 }
 
 // String is the object in users' words, and what is about it.
 func (d Drift) String() string {
 	what := "missing"
-	if len(d.Fields) > 0 {
+	switch {
+	case d.Release != "":
+		what = "of the release " + d.Release
+	case len(d.Leaving) > 0:
+		what = "waits for " + strings.Join(d.Leaving, ", ")
+	case len(d.Fields) > 0:
 		what = strings.Join(d.Fields, ", ")
 	}
 	if len(d.By) > 0 {
@@ -44,7 +55,7 @@ func (d Drift) String() string {
 }
 
 // Missing reports whether it is not there.
-func (d Drift) Missing() bool { return len(d.Fields) == 0 }
+func (d Drift) Missing() bool { return len(d.Fields) == 0 && d.Release == "" && len(d.Leaving) == 0 }
 
 // PackDrift is what a look at the objects of a pack has found.
 type PackDrift struct {
@@ -56,8 +67,15 @@ type PackDrift struct {
 	MoreHeld int     `json:",omitempty"`
 	// Problem is why it is not known of all of them; empty: it is.
 	Problem string `json:",omitempty"`
-	// Late says that it is not, since the time for all packs was over before.
+	// Late says that it is not, since the time for all packs, or for a kind, was over before.
 	Late bool `json:",omitempty"`
+	// Gone says that the release of a chart is not in the cluster any more.
+	Gone bool `json:",omitempty"`
+	// Revision is the one that a chart's objects were compared with, ServerSide how Helm has applied
+	// it, and Version that of its chart where it is not the pack's.
+	Revision   int    `json:",omitempty"`
+	ServerSide bool   `json:",omitempty"`
+	Version    string `json:",omitempty"`
 }
 
 // NewPackDrift sorts what was found.
@@ -73,8 +91,21 @@ func NewPackDrift(found []Drift) PackDrift {
 	return p
 }
 
+// NewReleaseDrift is what was found of the objects of a release: no apply sets them back.
+func NewReleaseDrift(release Release, deployed DeployedRelease, found []Drift) PackDrift {
+	slices.SortStableFunc(found, func(a, b Drift) int { return cmp.Compare(b.Release, a.Release) }) // these are always told
+	p := PackDrift{Held: found, Revision: deployed.Revision, ServerSide: deployed.ServerSide}
+	is, was := strings.TrimPrefix(deployed.Version, "v"), strings.TrimPrefix(release.Version, "v")
+	if is != "" && was != "" && is != was {
+		p.Version = deployed.Version
+	}
+	return p
+}
+
 // Empty reports whether nothing was found, and nothing is to be said.
-func (p PackDrift) Empty() bool { return len(p.Back)+len(p.Held) == 0 && p.Problem == "" && !p.Late }
+func (p PackDrift) Empty() bool {
+	return len(p.Back)+len(p.Held) == 0 && p.Problem == "" && !p.Late && !p.Gone && p.Version == ""
+}
 
 // SetsBack is how many objects an apply sets back.
 func (p PackDrift) SetsBack() int { return len(p.Back) + p.MoreBack }

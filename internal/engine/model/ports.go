@@ -198,6 +198,7 @@ type API interface {
 	CredentialsAPI
 	ServicesAPI
 	ManifestsAPI
+	ReleasesAPI
 
 	// Ready asks /readyz once. ErrNotReady says that it answers, and which checks failed.
 	Ready(ctx context.Context) error

@@ -179,7 +179,7 @@ func (s *ClusterSpec) Target() Target {
 	}
 	t.NameTemplate = s.NameTemplate
 	for _, pack := range s.Packs {
-		if pack.Chart == nil && !pack.IgnoresDrift {
+		if !pack.IgnoresDrift {
 			t.Packs = append(t.Packs, pack)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
@@ -16,6 +17,9 @@ func (o Observer) readAPI(ctx context.Context, w *World, req request) {
 	secrets := req.secrets
 	if o.IgnoresDrift {
 		req.target.Packs = nil
+	}
+	if o.LeavesReleases {
+		req.target.Packs = slices.DeleteFunc(slices.Clone(req.target.Packs), func(pack model.Pack) bool { return pack.Chart != nil })
 	}
 	if secrets == nil || secrets.Authorities == nil {
 		return
@@ -28,7 +32,7 @@ func (o Observer) readAPI(ctx context.Context, w *World, req request) {
 	api, err := o.Kube.Connect(secrets.Kubeconfig, secrets.Authorities.Etcd)
 	if err == nil {
 		w.API = api
-		err = readAPIFacts(ctx, api, req.target, &w.Facts.API)
+		err = readAPIFacts(ctx, cluster{API: api, releases: o.releases(req)}, req.target, &w.Facts.API)
 	}
 	if err != nil {
 		w.Facts.API.Error = err.Error()
@@ -53,7 +57,23 @@ func (o Observer) readTime(ctx context.Context, w *World, target model.Target) e
 
 func notReady(n model.KubeNode) bool { return !n.NotReadySince.IsZero() }
 
-func readAPIFacts(ctx context.Context, api model.API, target model.Target, facts *model.APIFacts) error {
+// cluster is the API of a cluster, and the releases in it.
+type cluster struct {
+	model.API
+	releases func() (model.Releases, error)
+}
+
+// releases are those of the cluster, to which one connects once.
+func (o Observer) releases(req request) func() (model.Releases, error) {
+	return sync.OnceValues(func() (model.Releases, error) {
+		if o.Charts == nil {
+			return nil, errors.New("charts cannot be read")
+		}
+		return o.Charts.Connect(req.secrets.Kubeconfig, req.id)
+	})
+}
+
+func readAPIFacts(ctx context.Context, api cluster, target model.Target, facts *model.APIFacts) error {
 	nodes, err := api.Nodes(ctx)
 	if errors.Is(err, model.ErrPermission) {
 		bound, asked := api.AdminsBound(ctx)

@@ -22,6 +22,7 @@ type Observer struct {
 	VCenter model.VCenter
 	Ledger  ledger.Reader
 	Kube    model.Kube
+	Charts  model.Charts // nil: there are none
 	// MaxAge is how old a read of vCenter may be that several resources share. Under a
 	// lock it is 0: what was read before the lock was taken proves nothing.
 	MaxAge time.Duration
@@ -32,6 +33,9 @@ type Observer struct {
 	Planned func(id uuid.UUID) model.PlannedIPPool
 	// IgnoresDrift has no one look whether objects of packs have changed.
 	IgnoresDrift bool
+	// LeavesReleases has no one look at the objects of releases, which no step sets back: others
+	// wait for a lock meanwhile.
+	LeavesReleases bool
 	// Inside is as in Limits.
 	Inside uuid.UUID
 	// IPPools are the pools that the run has read whose end is observed; nil: none. They

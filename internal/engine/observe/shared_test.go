@@ -41,7 +41,7 @@ func TestSharedObjectsAreOfTheLastPack(t *testing.T) {
 		"zero": {Objects: []model.PackObject{room}},
 	}
 	api := &asked{all: map[string][]model.PackObject{}}
-	compareObjects(t.Context(), api, target, inventories, facts)
+	compareObjects(t.Context(), cluster{API: api}, target, inventories, facts)
 	shared := room
 	shared.Shared = true
 	same := func(a, b model.PackObject) bool { return a.ObjectRef == b.ObjectRef && a.Shared == b.Shared }

@@ -9,7 +9,7 @@ import (
 // drift is what was found of the objects of a pack, of which nothing else is to be applied: what
 // an apply sets anyway, or deletes, has not changed.
 func (v view) drift(pack model.Pack) model.PackDrift {
-	if pack.Chart != nil || pack.IgnoresDrift || !pack.Applied(v.facts.API.Packs[pack.Name]) || v.objectsDiffer(pack) {
+	if pack.IgnoresDrift || !pack.Applied(v.facts.API.Packs[pack.Name]) || v.objectsDiffer(pack) {
 		return model.PackDrift{}
 	}
 	drift := v.facts.API.Drift[pack.Name]
@@ -45,12 +45,11 @@ func driftFindings(v view) model.Findings {
 					"the manifests; or set drift_detection = false.",
 				listedDrift(drift.Back, drift.MoreBack))
 		}
-		if len(drift.Held) > 0 {
-			f.Warn(packsField, fmt.Sprintf("Objects of the pack %q have changed, and stay so", pack.Name),
-				"They are not as its manifests have set them, and no apply sets them back unless the manifests change: %s. Leave out of the "+
-					"manifests what others are to set, have whoever sets it leave it, or make the object anew; or set drift_detection = false.",
-				listedDrift(drift.Held, drift.MoreHeld))
+		if pack.Chart != nil {
+			f.Add(releaseFindings(pack, drift))
+			continue
 		}
+		f.Add(heldFindings(pack, drift))
 		if drift.Problem != "" {
 			f.Warn(packsField, fmt.Sprintf("Objects of the pack %q could not be compared", pack.Name),
 				"Whether all of them are as its manifests have set them is not known: %s", drift.Problem)
@@ -58,8 +57,20 @@ func driftFindings(v view) model.Findings {
 	}
 	if len(late) > 0 {
 		f.Warn(packsField, "Objects of packs were not compared in time",
-			"Whether all of them are as the manifests have set them is not known of the packs %s: the time that a plan takes for all packs "+
-				"was over before. Set drift_detection = false on the largest packs, so that there is time for the others.", model.Listed(late))
+			"Whether all of them are as they were applied is not known of the packs %s: the time that a plan takes for all packs, "+
+				"or for the objects of a kind, was over before. Set drift_detection = false on the largest packs, so that there is time for the others.", model.Listed(late))
+	}
+	return f
+}
+
+// heldFindings say which objects of manifests have changed that no apply sets back.
+func heldFindings(pack model.Pack, drift model.PackDrift) model.Findings {
+	var f model.Findings
+	if len(drift.Held) > 0 {
+		f.Warn(packsField, fmt.Sprintf("Objects of the pack %q have changed, and stay so", pack.Name),
+			"They are not as its manifests have set them, and no apply sets them back unless the manifests change: %s. Leave out of the "+
+				"manifests what others are to set, have whoever sets it leave it, or make the object anew; or set drift_detection = false.",
+			listedDrift(drift.Held, drift.MoreHeld))
 	}
 	return f
 }

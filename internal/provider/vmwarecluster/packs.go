@@ -52,6 +52,7 @@ const defaultWaitTimeout = 10 * time.Minute
 
 func (m packModel) toModel(name string) enginemodel.Pack {
 	pack := enginemodel.Pack{Name: name, Layer: m.Layer, Manifests: m.Manifests, DependsOn: m.DependsOn}
+	pack.IgnoresDrift = m.Drift != nil && !*m.Drift
 	if c := m.VSphereCredentials; c != nil {
 		pack.Credentials = &enginemodel.Credentials{
 			Namespace: c.Namespace, Secret: c.Secret, Format: c.Format, Topology: strings.Join(c.Topology, ","),
@@ -59,7 +60,6 @@ func (m packModel) toModel(name string) enginemodel.Pack {
 	}
 	if m.Chart == nil {
 		pack.KeepObjects = m.Prune != nil && !*m.Prune
-		pack.IgnoresDrift = m.Drift != nil && !*m.Drift
 		pack.Wait = m.Wait == nil || *m.Wait
 		pack.WaitTimeout = m.waitTimeout()
 		return pack

@@ -38,7 +38,7 @@ func TestSpecOfCharts(t *testing.T) {
 	t.Parallel()
 	s := enginecrudtest.Schema(t, vmwarecluster.NewResource())
 	got, diags := vmwarecluster.SpecOf(t.Context(), enginecrudtest.State(t, s, withOverrides(`{"z": "b: 3", "net": ""}`, `
-    "a": {"layer": "addon", "chart": {"path": "charts/a"}, "namespace": "one", "depends_on": ["z"]},
+    "a": {"layer": "addon", "chart": {"path": "charts/a"}, "namespace": "one", "depends_on": ["z"], "drift_detection": false},
     "z": {"layer": "addon", "chart": {"name": "z", "repository": "https://charts.example.com", "version": "1.2.3", "digest": "sha256:5b"},
       "namespace": "two", "values": ["a: 1", "b: 2"], "wait": false, "wait_timeout": "5m",
       "vsphere_credentials": {"namespace": "three", "secret": "login", "format": "csi", "topology_categories": ["k8s-region", "k8s-zone"]}},
@@ -63,7 +63,7 @@ func TestSpecOfCharts(t *testing.T) {
 			Name: "z", Repository: "https://charts.example.com", Version: "1.2.3", Digest: "sha256:5b",
 			Namespace: "two", Values: []string{"a: 1", "b: 2"}, Override: "b: 3", Timeout: 5 * time.Minute,
 		}},
-		{Name: "a", Layer: "addon", DependsOn: []string{"z"}, Chart: &model.Chart{
+		{Name: "a", Layer: "addon", DependsOn: []string{"z"}, IgnoresDrift: true, Chart: &model.Chart{
 			Path: "charts/a", Namespace: "one", Wait: true, Timeout: 10 * time.Minute,
 		}},
 	}

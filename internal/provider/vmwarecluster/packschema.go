@@ -114,10 +114,9 @@ func pruneAttribute() schema.BoolAttribute {
 func driftAttribute() schema.BoolAttribute {
 	return schema.BoolAttribute{
 		Optional: true,
-		MarkdownDescription: "Whether plans look for objects of `manifests` that are missing, or of which others have changed what the " +
-			"manifests set, and have them set back, once. What others set beside is no change. Defaults to `true`. " +
-			"A chart's objects are not looked at.",
-		Validators: []validator.Bool{boolvalidator.AlsoRequires(sibling("manifests"))},
+		MarkdownDescription: "Whether plans look for objects of the pack that are missing, or of which others have changed what the pack " +
+			"sets. Those of `manifests` are set back, once; those of `chart` are told in a warning of each plan, which names the command " +
+			"that sets them back, as the next upgrade of the release does. What others set beside is no change. Defaults to `true`.",
 	}
 }
 

@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
+)
+
+// releaseFindings say in one warning what has become of the release of a pack and its objects, none of
+// which an apply sets back.
+func releaseFindings(pack model.Pack, drift model.PackDrift) model.Findings {
+	var f model.Findings
+	release := pack.Release()
+	var sentences []string
+	say := func(text string, args ...any) { sentences = append(sentences, fmt.Sprintf(text, args...)) }
+	summary := ""
+	switch {
+	case drift.Gone:
+		summary = "The release of the pack %q is gone"
+		say("Helm has no release %s/%s in the cluster any more, as after `helm uninstall`. No apply installs it again as long as its pack "+
+			"stays as it is: take the pack out of the configuration, apply, put it back and apply again; or change its version or values.",
+			release.Namespace, release.Name)
+	case len(drift.Held) > 0:
+		summary = "Objects of the pack %q have changed"
+		sentences = changedOfRelease(release, drift)
+	case drift.Version != "":
+		summary = "The release of the pack %q was changed by hand"
+	case drift.Problem != "":
+		summary = "Objects of the pack %q could not be compared"
+	default:
+		return f
+	}
+	if drift.Version != "" {
+		say("The release has version %s of its chart in revision %d, which no apply has made. The next change of the pack sets it to the "+
+			"pack's version and values: set those to what is to be there.", drift.Version, drift.Revision)
+	}
+	if drift.Problem != "" {
+		say("Whether all of its objects are as its chart and values have set them is not known: %s.", strings.TrimSuffix(drift.Problem, "."))
+	}
+	say("To have plans not look, set drift_detection = false.")
+	f.Warn(packsField, fmt.Sprintf(summary, pack.Name), "%s", strings.Join(sentences, " "))
+	return f
+}
+
+// changedOfRelease has a sentence for each way in which objects have changed, and one for what to do.
+func changedOfRelease(release model.Release, drift model.PackDrift) []string {
+	var others, leaving, changed, missing []model.Drift
+	for _, d := range drift.Held {
+		switch {
+		case d.Release != "":
+			others = append(others, d)
+		case len(d.Leaving) > 0:
+			leaving = append(leaving, d)
+		case d.Missing():
+			missing = append(missing, d)
+		default:
+			changed = append(changed, d)
+		}
+	}
+	var sentences []string
+	for _, c := range []struct {
+		of   []model.Drift
+		text string
+	}{
+		{changed, "Others have changed what its release sets: %s."},
+		{missing, "Of its release there are missing: %s."},
+		{others, "Objects belong to another release by now: %s. Take them out of one of the two charts: each upgrade takes them over."},
+		{leaving, "Objects were deleted more than an hour ago and do not go: %s. See that what has set these finalizers takes them away."},
+	} {
+		if len(c.of) > 0 {
+			sentences = append(sentences, fmt.Sprintf(c.text, listedDrift(c.of, 0)))
+		}
+	}
+	if drift.MoreHeld > 0 {
+		sentences = append(sentences, fmt.Sprintf("There are %d more.", drift.MoreHeld))
+	}
+	if len(changed)+len(missing) == 0 {
+		return sentences
+	}
+	sentences = append(sentences, "The next upgrade of the release sets back what was changed and makes what is missing, and no apply does "+
+		"before. What others are to set, have the chart leave out by its values.")
+	// Of a release that shares objects with another one, this would take these.
+	if drift.Revision > 0 && len(others) == 0 {
+		sentences = append(sentences, fmt.Sprintf("To set it back now: `%s`, by Helm 4.", rollback(release, drift)))
+	}
+	return sentences
+}
+
+// rollback is the command that sets back the objects of a release. What others have set is not taken
+// back without force where Helm applies on the server's side, and elsewhere Helm refuses to force.
+func rollback(release model.Release, drift model.PackDrift) string {
+	command := fmt.Sprintf("helm rollback %s %d -n %s", release.Name, drift.Revision, release.Namespace)
+	if drift.ServerSide {
+		command += " --force-conflicts"
+	}
+	return command
+}
