@@ -121,3 +121,36 @@ func TestApplyComparesNoReleases(t *testing.T) {
 		t.Errorf("a release was read %d times", n)
 	}
 }
+
+// TestReleaseThatIsGoneIsInstalledAgain has someone uninstall a release: the plan installs it, and the
+// apply does, once, which does not look itself.
+func TestReleaseThatIsGoneIsInstalledAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	spec, secrets := w.withChart(chartPack(testchart.Folder(t, testchart.Files("1.0.0")), "text: one\n"))
+	spec.New = false
+	clients := w.clients(secrets)
+	everyOne := metav1.ListOptions{LabelSelector: "owner=helm,name=app"}
+	w.must(clients.CoreV1().Secrets("apps").DeleteCollection(t.Context(), metav1.DeleteOptions{}, everyOne))
+	w.must(clients.CoreV1().ConfigMaps("apps").Delete(t.Context(), "app", metav1.DeleteOptions{}))
+
+	_, p := w.refreshed(spec, secrets)
+	if got := actions(p); !slices.Equal(got, []string{"install_pack app (demo 1.0.0)"}) {
+		t.Fatalf("planned %v", got)
+	}
+	for _, shown := range []*[]model.Change{{}, changesOf(p)} { // a plan that has not looked has nothing done
+		out, err := w.engine().Apply(t.Context(), engine.Request{Spec: spec, Secrets: secrets, Shown: shown})
+		if err != nil || out.Status.State != model.StateRunning {
+			t.Fatalf("%v: %v, %+v", shown, err, out.Status)
+		}
+		revisions, err := clients.CoreV1().Secrets("apps").List(t.Context(), everyOne)
+		w.must(err)
+		if len(revisions.Items) != len(*shown) {
+			t.Errorf("%v: %d revisions", shown, len(revisions.Items))
+		}
+	}
+	if m := w.configMap(secrets); m.Data["text"] != "one" {
+		t.Errorf("ConfigMap %v", m)
+	}
+	w.expectTold(spec, secrets)
+}

@@ -17,13 +17,14 @@ type Repair struct {
 }
 
 // ShownRepairs has nodes that are not Ready for too long repaired, and those whose
-// post_bootstrap failed restarted, rules changed, and objects of packs set back, only where a
-// plan has shown it.
+// post_bootstrap failed restarted, rules changed, objects of packs set back, and releases that are
+// gone installed again, only where a plan has shown it.
 func (s *ClusterSpec) ShownRepairs(shown []Change) {
 	s.Restarts = map[string]bool{}
 	s.Spreads = map[string]bool{}
 	s.Placed = map[string]bool{}
 	s.SetsBack = map[string]bool{}
+	s.Reinstalls = map[string]bool{}
 	for _, change := range shown {
 		switch change.Action {
 		case ActionRestartNode:
@@ -35,6 +36,9 @@ func (s *ClusterSpec) ShownRepairs(shown []Change) {
 		case ActionApplyPack:
 			pack, notes, _ := strings.Cut(change.Target, " (")
 			s.SetsBack[pack] = s.SetsBack[pack] || strings.Contains(notes, setsBack)
+		case ActionInstallPack:
+			pack, _, _ := strings.Cut(change.Target, " (")
+			s.Reinstalls[pack] = true
 		}
 	}
 	if s.Repair == nil {

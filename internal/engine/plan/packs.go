@@ -73,6 +73,9 @@ func packSteps(v view, pack model.Pack, position int) []model.Step {
 	switch {
 	case pack.Unresolved(have) && !sameSecret(pack.Credentials, have.Credentials):
 		return nil // its pods go on with what they have
+	case !pack.Unresolved(have) && v.releaseGone(pack):
+		before = append(before, model.InstallPack{Pack: pack, Position: position})
+		return append(before, after...)
 	case pack.Unresolved(have), pack.Applied(have) && pack.Chart != nil:
 		return append(before, after...)
 	case pack.Applied(have) && !v.objectsDiffer(pack) && !pack.WaitsAgain(have):

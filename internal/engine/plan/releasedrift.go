@@ -7,6 +7,18 @@ import (
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
 )
 
+// releaseGone reports whether the release of a pack that was applied is not there any more, or was not
+// when the plan was made that is applied.
+func (v view) releaseGone(pack model.Pack) bool {
+	if pack.Chart == nil || !pack.Applied(v.facts.API.Packs[pack.Name]) {
+		return false
+	}
+	if v.spec.Reinstalls != nil {
+		return v.spec.Reinstalls[pack.Name]
+	}
+	return v.drift(pack).Gone
+}
+
 // releaseFindings say in one warning what has become of the release of a pack and its objects, none of
 // which an apply sets back.
 func releaseFindings(pack model.Pack, drift model.PackDrift) model.Findings {
@@ -18,9 +30,8 @@ func releaseFindings(pack model.Pack, drift model.PackDrift) model.Findings {
 	switch {
 	case drift.Gone:
 		summary = "The release of the pack %q is gone"
-		say("Helm has no release %s/%s in the cluster any more, as after `helm uninstall`. No apply installs it again as long as its pack "+
-			"stays as it is: take the pack out of the configuration, apply, put it back and apply again; or change its version or values.",
-			release.Namespace, release.Name)
+		say("Helm has no release %s/%s in the cluster any more, as after `helm uninstall`: an apply installs it again. If it is not to be "+
+			"there, take the pack out of the configuration.", release.Namespace, release.Name)
 	case len(drift.Held) > 0:
 		summary = "Objects of the pack %q have changed"
 		sentences = changedOfRelease(release, drift)

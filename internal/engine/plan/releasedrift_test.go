@@ -64,7 +64,7 @@ func TestEachChangeOfAReleaseHasItsSentence(t *testing.T) {
 		},
 		"gone": {
 			model.DeployedRelease{}, nil, true, "", "is gone",
-			[]string{"no release apps/app", "put it back and apply again"}, "rollback",
+			[]string{"no release apps/app", "an apply installs it again"}, "rollback",
 		},
 		"by hand": {byHand, nil, false, "", "changed by hand", []string{"has version 1.2.0 of its chart in revision 3"}, "rollback"},
 		"all": {
@@ -86,7 +86,11 @@ func TestEachChangeOfAReleaseHasItsSentence(t *testing.T) {
 				f.API.Drift = map[string]model.PackDrift{"app": drift}
 			}
 			p := planned(s, f.PlanInputs())
-			wantSteps(t, p, "")
+			if c.gone {
+				wantSteps(t, p, "install_pack app (demo 1.0.0)")
+			} else {
+				wantSteps(t, p, "")
+			}
 			if c.summary == "" {
 				wantWarnings(t, p, 0)
 				return
