@@ -53,23 +53,6 @@ func answered(group string) bool {
 	return slices.Contains([]string{"admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io"}, group)
 }
 
-// answering are those who have set an authority in such an object. What else they set there, as
-// whether failures of a webhook count once it answers, is theirs, too.
-func (o owners) answering(live *unstructured.Unstructured) []string {
-	if !answered(live.GroupVersionKind().Group) {
-		return nil
-	}
-	var names []string
-	for _, other := range o.others {
-		other.fields.Leaves().Iterate(func(p fieldpath.Path) {
-			if isField(p[len(p)-1], "caBundle") {
-				names = append(names, other.name)
-			}
-		})
-	}
-	return names
-}
-
 // leftMetadata reports whether a field is one of metadata, also of a template, that controllers
 // write.
 func leftMetadata(p fieldpath.Path) bool {

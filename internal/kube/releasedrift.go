@@ -175,6 +175,9 @@ func (r *releaseComparison) compare(o model.PackObject, live *unstructured.Unstr
 		return
 	}
 	d.Fields, d.By = names(changes)
+	if slices.ContainsFunc(changes, func(c change) bool { return onlyCopy(live, c.path) }) {
+		d.Held = "who has set the data of a Secret may have the only copy in it"
+	}
 	r.drift = append(r.drift, d)
 }
 

@@ -170,6 +170,7 @@ func TestReleaseDriftIsInItsFields(t *testing.T) {
 		web    = `Deployment default/web (.spec.template.spec.containers[name="web"]`
 		config = "ConfigMap default/first (."
 		secret = "Secret default/login (.data."
+		copied = ", set by kubectl-edit: who has set the data of a Secret may have the only copy in it)"
 	)
 	changes := []struct {
 		what, of, name string
@@ -184,8 +185,8 @@ func TestReleaseDriftIsInItsFields(t *testing.T) {
 		{"a label", "configmaps", "first", `{"metadata": {"labels": {"team": "b"}}}`, config + "metadata.labels.team" + by},
 		{"an annotation beside", "configmaps", "first", `{"metadata": {"annotations": {"cert-manager.io/x": "b"}}}`, ""},
 		{"what is to be kept", "configmaps", "kept", `{"data": {"colour": "green"}}`, ""},
-		{"data of a Secret", "secrets", "login", `{"data": {"user": "cm9vdA=="}}`, secret + "user" + by},
-		{"a text of a Secret", "secrets", "login", `{"data": {"password": "cm9vdA=="}}`, secret + "password" + by},
+		{"data of a Secret", "secrets", "login", `{"data": {"user": "cm9vdA=="}}`, secret + "user" + copied},
+		{"a text of a Secret", "secrets", "login", `{"data": {"password": "cm9vdA=="}}`, secret + "password" + copied},
 		{"a text that went", "secrets", "login", `{"data": {"password": null}}`, secret + "password)"},
 		{"what is to be filled in", "secrets", "login", `{"data": {"filled": "cm9vdA=="}}`, ""},
 		{"one more selected", "services", "web", `{"spec": {"selector": {"tier": "x"}}}`, "Service default/web (.spec.selector" + by},

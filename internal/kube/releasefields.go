@@ -22,15 +22,12 @@ type releaseFields struct {
 	all    *fieldpath.Set // fields of whomever, by which the keys of lists are known
 	// applied says that Helm's fields are exactly those of its manifest.
 	applied bool
-	// answering are who has set the authority of a webhook or a conversion: they answer for it.
-	answering []string
-	found     []change
+	found   []change
 }
 
 // releaseChanges are the fields of an object that others have changed since its release was applied.
 func releaseChanges(wanted, live *unstructured.Unstructured) []change {
 	f := &releaseFields{live: live, owners: helmOwners(live), applied: appliedByHelm(live)}
-	f.answering = f.owners.answering(live)
 	f.leaves = f.owners.ours.Leaves()
 	f.all = f.owners.ours
 	for _, other := range f.owners.others {
@@ -157,15 +154,16 @@ func (f *releaseFields) secretTexts(wanted *unstructured.Unstructured) {
 	}
 }
 
-// add notes a field that is not as it is to be, unless it is Helm's, or left to others.
+// add notes a field that is not as it is to be, unless it is Helm's, or left to others. What a program
+// has set is its work, whatever the chart begins with: it rotates a certificate, turns the selector of
+// a Service to a canary, or has a webhook count once it answers.
 func (f *releaseFields) add(p fieldpath.Path) {
 	if f.owners.ours.Has(p) {
 		return
 	}
 	c := change{path: slices.Clone(p)}
 	c.by, c.applied = f.owners.of(p)
-	answers := slices.ContainsFunc(c.by, func(name string) bool { return slices.Contains(f.answering, name) })
-	if answers || left(f.live, p) || f.owners.leave.Has(p) || scaledBy(p, c.by) {
+	if programs(c.by) || left(f.live, p) || f.owners.leave.Has(p) {
 		return
 	}
 	f.found = append(f.found, c)

@@ -55,6 +55,22 @@ func TestWhatIsNothingIsNoDrift(t *testing.T) {
 			kind: "v1 Service", wanted: `spec: {loadBalancerIP: ""}`, live: `spec: {loadBalancerIP: 192.0.2.1}`,
 			other: `f:spec: {f:loadBalancerIP: {}}`, by: "metallb",
 		},
+		"a certificate that a program has made anew": {
+			kind: "v1 Secret", wanted: `data: {tls.crt: YQ==}`, live: `data: {tls.crt: Yg==}`,
+			other: `f:data: {f:tls.crt: {}}`, by: "cert-controller",
+		},
+		"a Service that a program turns to a canary": {
+			kind: "v1 Service", wanted: `spec: {selector: {app: x}}`, live: `spec: {selector: {app: x, rollouts-pod-template-hash: abc}}`,
+			other: `f:spec: {f:selector: {}}`, by: "rollouts-controller",
+		},
+		"one that a person has turned": {
+			kind: "v1 Service", wanted: `spec: {selector: {app: x}}`, live: `spec: {selector: {app: x, more: abc}}`,
+			other: `f:spec: {f:selector: {}}`, by: "kubectl-edit", want: ".spec.selector",
+		},
+		"weights that a program sets": {
+			kind: "networking.istio.io/v1 VirtualService", wanted: `spec: {http: [{weight: 100}]}`, live: `spec: {http: [{weight: 5}]}`,
+			other: `f:spec: {f:http: {}}`, by: "rollouts-controller",
+		},
 		"one that people have": {
 			kind: "v1 Service", wanted: `spec: {loadBalancerIP: ""}`, live: `spec: {loadBalancerIP: 192.0.2.1}`,
 			other: `f:spec: {f:loadBalancerIP: {}}`, by: "kubectl-edit", want: ".spec.loadBalancerIP",

@@ -93,7 +93,9 @@ func NewPackDrift(found []Drift) PackDrift {
 
 // NewReleaseDrift is what was found of the objects of a release: no apply sets them back.
 func NewReleaseDrift(release Release, deployed DeployedRelease, found []Drift) PackDrift {
-	slices.SortStableFunc(found, func(a, b Drift) int { return cmp.Compare(b.Release, a.Release) }) // these are always told
+	slices.SortFunc(found, func(a, b Drift) int { // those of other releases are always told
+		return cmp.Or(cmp.Compare(b.Release, a.Release), cmp.Compare(a.ObjectRef.String(), b.ObjectRef.String()))
+	})
 	p := PackDrift{Held: found, Revision: deployed.Revision, ServerSide: deployed.ServerSide}
 	is, was := strings.TrimPrefix(deployed.Version, "v"), strings.TrimPrefix(release.Version, "v")
 	if is != "" && was != "" && is != was {

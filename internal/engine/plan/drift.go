@@ -58,7 +58,8 @@ func driftFindings(v view) model.Findings {
 	if len(late) > 0 {
 		f.Warn(packsField, "Objects of packs were not compared in time",
 			"Whether all of them are as they were applied is not known of the packs %s: the time that a plan takes for all packs, "+
-				"or for the objects of a kind, was over before. Set drift_detection = false on the largest packs, so that there is time for the others.", model.Listed(late))
+				"or for the objects of a kind, was over before. Set drift_detection = false on the largest packs, so that there is time "+
+				"for the others.", model.Listed(late))
 	}
 	return f
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gantry/terraform-provider-gantry/internal/engine/model"
@@ -91,11 +92,22 @@ func changedOfRelease(release model.Release, drift model.PackDrift) []string {
 	}
 	sentences = append(sentences, "The next upgrade of the release sets back what was changed and makes what is missing, and no apply does "+
 		"before. What others are to set, have the chart leave out by its values.")
-	// Of a release that shares objects with another one, this would take these.
-	if drift.Revision > 0 && len(others) == 0 {
-		sentences = append(sentences, fmt.Sprintf("To set it back now: `%s`, by Helm 4.", rollback(release, drift)))
+	if drift.Revision > 0 && !slices.ContainsFunc(drift.Held, harmedByRollback) {
+		sentences = append(sentences, fmt.Sprintf("To set it back now: `%s`, by Helm 4, while that is its last revision.",
+			rollback(release, drift)))
 	}
 	return sentences
+}
+
+// harmedByRollback reports whether a rollback does harm: it writes over what may be the only copy, makes
+// a webhook, a definition or an aggregated API without the authority that a hook of the upgrade gives
+// it, and a claim without what the volume held. It would take the objects of another release, too.
+func harmedByRollback(d model.Drift) bool {
+	switch d.Group {
+	case "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io":
+		return true
+	}
+	return d.Held != "" || d.Release != "" || d.Kind == "PersistentVolumeClaim"
 }
 
 // rollback is the command that sets back the objects of a release. What others have set is not taken

@@ -21,6 +21,10 @@ func TestEachChangeOfAReleaseHasItsSentence(t *testing.T) {
 	missing := object("two", model.Drift{})
 	others := object("three", model.Drift{Release: "apps/other"})
 	leaving := object("four", model.Drift{Leaving: []string{"example.com/stuck"}})
+	copied := object("one", model.Drift{Fields: []string{".data.a"}, By: []string{"kubectl-edit"}, Held: "it may be the only copy"})
+	claim, webhook := object("five", model.Drift{}), object("five", model.Drift{})
+	claim.Kind = "PersistentVolumeClaim"
+	webhook.Group, webhook.Kind, webhook.Namespace = "admissionregistration.k8s.io", "ValidatingWebhookConfiguration", ""
 	is := model.DeployedRelease{Revision: 3, Version: "v1.0.0", ServerSide: true}
 	byOlder, byHand := is, is
 	byOlder.ServerSide = false
@@ -52,6 +56,16 @@ func TestEachChangeOfAReleaseHasItsSentence(t *testing.T) {
 			[]string{"there are missing: ConfigMap apps/two", rollback}, "Others",
 		},
 		"by an older Helm": {byOlder, []model.Drift{changed}, false, "", "have changed", []string{rollback + "`"}, "--force"},
+		"a Secret's data": {
+			is, []model.Drift{copied}, false, "", "have changed", []string{"the only copy"}, "rollback",
+		},
+		"a webhook that is missing": {
+			is, []model.Drift{changed, webhook}, false, "", "have changed",
+			[]string{"there are missing: ValidatingWebhookConfiguration"}, "rollback",
+		},
+		"a claim that is missing": {
+			is, []model.Drift{claim}, false, "", "have changed", []string{"there are missing: PersistentVolumeClaim apps/five"}, "rollback",
+		},
 		"another release's": {
 			is, append(slices.Clone(many), others), false, "", "have changed",
 			[]string{"another release by now: ConfigMap apps/three (of the release apps/other)",
