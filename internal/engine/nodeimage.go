@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -30,7 +31,7 @@ func (t ImageTarget) ref() record.Ref { return record.Ref{Kind: record.KindImage
 // spec mean. It changes nothing.
 func (e *Engine) PlanImage(ctx context.Context, spec model.ClusterSpec) (*model.Plan, model.Site, error) {
 	o := e.planner()
-	w, err := o.Image(ctx, &spec)
+	w, err := o.Image(ctx, &spec, record.Builder{})
 	if err != nil {
 		return nil, model.Site{}, err
 	}
@@ -81,8 +82,11 @@ func (e *Engine) makeImageUnderLock(
 	ctx context.Context, spec model.ClusterSpec, image model.Image, holder record.ImageHolder, lease *ledger.Lease, progress *run.Progress,
 ) (*model.MadeImage, error) {
 	var w *observe.World
-	err := run.Retry(ctx, e.Timing, func(ctx context.Context) (err error) {
-		w, err = e.observer(true).Image(ctx, &spec)
+	err := run.Retry(ctx, e.Timing, func(ctx context.Context) error {
+		builder, err := e.notedBuilder(ctx, &spec)
+		if err == nil {
+			w, err = e.observer(true).Image(ctx, &spec, builder)
+		}
 		return err
 	})
 	if err != nil {
@@ -101,6 +105,19 @@ func (e *Engine) makeImageUnderLock(
 		made.BaseRef = w.Limits.Site.BaseRef
 	}
 	return made, err
+}
+
+// notedBuilder is the VM in which a run was building the image that has not come to its end.
+func (e *Engine) notedBuilder(ctx context.Context, spec *model.ClusterSpec) (record.Builder, error) {
+	rec, err := e.Ledger.Record(ctx, spec.ID)
+	if errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ledger.ErrDamaged) {
+		return record.Builder{}, nil
+	}
+	if err != nil {
+		return record.Builder{}, err
+	}
+	noted, err := rec.Image()
+	return record.Builder{Name: spec.Image.Template, VM: noted.Builder}, err
 }
 
 // lockImage takes the lock of an image's record. A run that makes the image is waited for, however

@@ -127,8 +127,7 @@ type ClusterSpec struct {
 	// SetsBack are the packs whose objects a plan has shown to be set back; nil: there was no plan. That
 	// objects of others have changed since waits for the next one.
 	SetsBack map[string]bool
-	// Reinstalls are the packs whose charts a plan has shown to be installed: also where all of a pack
-	// was applied, and its release is gone since. An apply does not look.
+	// Reinstalls are the packs whose charts a plan has shown to be installed, as one that is gone.
 	Reinstalls map[string]bool
 
 	// UsageLimits are those of what nodes use, by which a status judges the moment in which it

@@ -96,6 +96,9 @@ func (w *World) addMissing(known []model.KnownMachine, survey *model.Survey) {
 
 // notedBuilder is the VM in which an image was being built when the record was last written.
 func notedBuilder(req request) []string {
+	if req.builder.VM != "" {
+		return []string{req.builder.VM}
+	}
 	if noted := req.record.Builder; req.record.Found && req.record.ID == req.id && noted.VM != "" {
 		return []string{noted.VM}
 	}
@@ -111,7 +114,7 @@ func (w *World) addUnseenBuilder(req request, survey *model.Survey) {
 			unseen = true
 		}
 		if unseen {
-			vm := model.KnownMachine{Node: req.record.Builder.Name, Ref: ref}
+			vm := model.KnownMachine{Node: cmp.Or(req.builder.Name, req.record.Builder.Name), Ref: ref}
 			w.Facts.UnseenBuilder = &model.UnseenMachine{KnownMachine: vm, Why: why}
 		}
 	}

@@ -121,9 +121,9 @@ func (o Observer) Successor(ctx context.Context, spec *model.ClusterSpec, gone [
 }
 
 // Image reads what making an image needs that is no cluster's, its names resolved: the spec's id is
-// the owner of what an interrupted run has left.
-func (o Observer) Image(ctx context.Context, spec *model.ClusterSpec) (*World, error) {
-	return o.read(ctx, request{target: spec.Target(), id: spec.ID, names: spec.Names(), ipPools: spec.IPPools()})
+// the owner of what an interrupted run has left, and builder the VM that it has noted.
+func (o Observer) Image(ctx context.Context, spec *model.ClusterSpec, builder record.Builder) (*World, error) {
+	return o.read(ctx, request{target: spec.Target(), id: spec.ID, names: spec.Names(), ipPools: spec.IPPools(), builder: builder})
 }
 
 // Target reads what status and destruction need: no names are resolved, and the IP
@@ -168,6 +168,7 @@ type request struct {
 	vmTags  []model.VMTag
 	own     *record.IPPool // the inline IP pool as it will be
 	gone    []uuid.UUID    // clusters and gateways that do not count
+	builder record.Builder // of an image that is no cluster's
 	secrets *model.Secrets
 }
 

@@ -92,9 +92,12 @@ func (i *imageImport) clearBuilders(ctx context.Context, found *model.FoundImage
 	return nil
 }
 
-// note has the cluster's record say what VM there is, or may be: what is not seen keeps its
+// note has the record of the cluster, or of an image that is none's, say what VM there is, or may be: what is not seen keeps its
 // address.
 func (b *builder) note(ctx context.Context, what record.Builder) error {
+	if b.Spec.Kind == record.KindImage {
+		return b.noteBuilder(ctx, what.VM)
+	}
 	if !b.record.current().Found {
 		return nil
 	}

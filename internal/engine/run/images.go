@@ -201,6 +201,22 @@ func (i *imageImport) rewrite(ctx context.Context, body record.Image) error {
 	return i.Ledger.UpdateRecord(ctx, i.id, rec.Body)
 }
 
+// noteBuilder has the record of the image say in which VM it is built; empty: in none any more.
+func (i *imageImport) noteBuilder(ctx context.Context, vm string) error {
+	return i.call(ctx, func(ctx context.Context) error {
+		rec, err := i.Ledger.Record(ctx, i.id)
+		if err != nil {
+			return err
+		}
+		body, err := rec.Image()
+		if err != nil || body.Builder == vm {
+			return err
+		}
+		body.Builder = vm
+		return i.rewrite(ctx, body)
+	})
+}
+
 // call is a change of the ledger under both locks.
 func (i *imageImport) call(ctx context.Context, change func(context.Context) error) error {
 	return i.changes.call(ctx, func(ctx context.Context) error {

@@ -70,6 +70,7 @@ func (i *imageImport) underLock(ctx context.Context) (model.Template, error) {
 		if vm, err = i.make(ctx, found); err != nil {
 			return model.Template{}, errors.Join(err, i.forget(ctx))
 		}
+		noted.Builder = ""
 	}
 	noted.Template = vm
 	noted.Marking = true
@@ -107,6 +108,13 @@ func (i *imageImport) forget(ctx context.Context) error {
 	found, err := i.vc.FindImage(ctx, model.ImageQuery{Datacenter: i.World.Limits.Site.Datacenter, Image: i.asked})
 	if err != nil || len(found.Begun) > 0 || found.Uploaded != "" || found.Template.Ref != "" {
 		return nil // see above
+	}
+	rec, err := i.Ledger.Record(ctx, i.id)
+	if err != nil {
+		return nil // see above
+	}
+	if noted, err := rec.Image(); err != nil || noted.Builder != "" {
+		return nil // it has an address, perhaps
 	}
 	if err := i.Ledger.Unregister(ctx, i.id); err != nil && !model.Transient(err) {
 		return err

@@ -91,8 +91,11 @@ func (i *imageImport) hold(ctx context.Context, made *model.MadeImage, holder re
 }
 
 // clearBuild deletes the VMs of the image's builds that were interrupted, and gives their addresses
-// back, which no cluster does: the image is there.
+// back, which no cluster does: the image is there. While one is not seen, all addresses stay.
 func (r *Runner) clearBuild(ctx context.Context) error {
+	if r.World.Facts.UnseenBuilder != nil {
+		return nil
+	}
 	for _, m := range r.World.Facts.Builders {
 		if err := r.deleteBuilder(ctx, model.DeleteBuilder{Machine: m}); err != nil {
 			return fmt.Errorf("delete the VM of an interrupted build: %w", err)

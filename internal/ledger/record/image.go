@@ -20,6 +20,9 @@ type Image struct {
 	// Lost says that there was a record before that was deleted or damaged: who else has the image is
 	// not known.
 	Lost bool `json:"l,omitempty"`
+	// Builder is the reference of the VM in which the image is built, for no cluster, while it may have
+	// its address: what vCenter does not show is not gone.
+	Builder string `json:"b,omitempty"`
 }
 
 // ImageHolder is a resource that has an image. Its incarnation is what it is known by; several may
