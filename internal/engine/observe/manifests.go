@@ -187,7 +187,7 @@ func withProblem(ctx context.Context, drift model.PackDrift, err error) model.Pa
 
 // but is an error without those of several that are another one.
 func but(err, without error) error {
-	several, joined := err.(interface{ Unwrap() []error }) //nolint:errorlint // the joined error itself is meant
+	several, joined := err.(interface{ Unwrap() []error })
 	if !joined {
 		if errors.Is(err, without) {
 			return nil
