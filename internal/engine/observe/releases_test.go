@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -15,11 +16,15 @@ type stored struct {
 	model.Releases
 	manifests map[string]string
 	errs      map[string]error
-	asked     []string
+
+	mu    sync.Mutex
+	asked []string
 }
 
 func (s *stored) Deployed(_ context.Context, r model.Release) (model.DeployedRelease, error) {
+	s.mu.Lock()
 	s.asked = append(s.asked, r.Name)
+	s.mu.Unlock()
 	if s.manifests[r.Name] == "" {
 		return model.DeployedRelease{}, s.errs[r.Name]
 	}
