@@ -37,7 +37,8 @@ func TestDriftOfAChartIsTold(t *testing.T) {
 	w.must(clients.AppsV1().Deployments("apps").Delete(t.Context(), "app", metav1.DeleteOptions{}))
 	w.expectTold(spec, secrets,
 		"ConfigMap apps/app (.data.text, set by kubectl-edit)", "Deployment apps/app (missing)",
-		"Secret apps/login (.data.vcenter.example.com.username, set by kubectl-edit)")
+		"Secret apps/login (.data.vcenter.example.com.username, set by kubectl-edit: who has set the data of a Secret may have the "+
+			"only copy in it)")
 	w.change(spec, secrets)
 	if m := w.configMap(secrets); m.Data["text"] != "another" {
 		t.Errorf("ConfigMap %v", m)

@@ -188,7 +188,7 @@ func TestLinkedCloneThatIsYoungerThanTheInventory(t *testing.T) {
 	target, made := w.made(builtImage("echo ready"), holder("golden", "one"))
 	vc := w.engine().Reader
 	query := model.MadeImageQuery{ImageIdentity: target.ImageIdentity, Users: true, MaxAge: time.Hour}
-	_, err := vc.MadeImage(t.Context(), query)
+	_, err := vc.MadeImage(t.Context(), model.MadeImageQuery{ImageIdentity: target.ImageIdentity, MaxAge: time.Hour})
 	w.must(err)
 	w.linkByHand(made.Path, "theirs")
 	found, err := vc.MadeImage(t.Context(), query)
