@@ -235,10 +235,10 @@ func TestBlipsOfTheAPIAreNoEnd(t *testing.T) {
 	var reads, looks atomic.Int64
 	spec.Packs = []model.Pack{
 		waiting("net", model.LayerCNI, 20*time.Second, network.Manifests[0], note("net")),
-		waiting("app", "addon", 2*time.Second, needs("app", "")),
+		waiting("app", "addon", 9*time.Second, needs("app", "")),
 	}
 	e := w.engine()
-	e.Timing.APITimeout = time.Second
+	e.Timing.APITimeout = 6 * time.Second
 	e.Kube = altered{
 		Kube: e.Kube,
 		secret: func(name string) error {
@@ -258,7 +258,7 @@ func TestBlipsOfTheAPIAreNoEnd(t *testing.T) {
 	if reads.Load() < 4 {
 		t.Errorf("the list of objects was read %d times", reads.Load())
 	}
-	expectSaid(t, err, "apply_pack app: not within 2s: not ready: Deployment default/app")
+	expectSaid(t, err, "apply_pack app: not within 9s: not ready: Deployment default/app")
 	if strings.Contains(err.Error(), "net") || strings.Contains(err.Error(), "has not answered") {
 		t.Errorf("got %v", err)
 	}
