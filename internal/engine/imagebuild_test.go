@@ -197,24 +197,9 @@ func TestVMOfABuildIsTakenAway(t *testing.T) {
 // killedBuilding kills a creation while its image is built: the VM runs on.
 func (w *world) killedBuilding(image model.Image) {
 	w.t.Helper()
-	dying := w.engine()
-	dying.Timing.RetryBudget = 0
-	ctx, cancel := context.WithCancel(w.t.Context())
-	defer cancel()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	w.killedWhileBuilding(image, func(ctx context.Context, dying *engine.Engine) {
 		_, _ = dying.Apply(ctx, engine.Request{Spec: w.imageSpec(image), Secrets: newSecrets(w.t)})
-	}()
-	w.building(image)
-	w.sim.StopAfter(1)
-	cancel()
-	<-done
-	w.sim.Resume()
-	w.sim.AdvanceClock(2 * time.Minute)
-	if len(w.imported()) != 1 {
-		w.t.Fatalf("left are %v", w.imported())
-	}
+	})
 }
 
 // What a killed run has left is deleted, with its address, when the image is another one by now.

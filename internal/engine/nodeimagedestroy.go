@@ -129,6 +129,10 @@ func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.
 		}
 		return rest.HolderNames(), e.rewriteImage(ctx, lease, t, rest)
 	}
+	left, err := unended(body)
+	if err != nil {
+		return nil, err
+	}
 	made, err := e.template(ctx, t, false) // what uses it is read right before the deletion
 	if err != nil {
 		return nil, err
@@ -142,7 +146,7 @@ func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.
 	case gone && body.Template != "" && body.Template != t.Ref: // it was built anew, for others
 		return nil, e.rewriteImage(ctx, lease, t, rest)
 	case gone:
-		return nil, e.imageRunner(lease, t, progress).DeleteImage(ctx, t.RecordID, &model.MadeImage{}, nil)
+		return nil, e.imageRunner(lease, t, progress).DeleteImage(ctx, t.RecordID, &model.MadeImage{}, nil, left)
 	}
 	if err := checkHolder(t, body, made); err != nil {
 		return nil, err
@@ -163,7 +167,16 @@ func (e *Engine) destroyImage(ctx context.Context, t ImageTarget, lease *ledger.
 	if err := made.CheckDeletion(); err != nil {
 		return nil, err
 	}
-	return nil, e.imageRunner(lease, t, progress).DeleteImage(ctx, t.RecordID, made, check)
+	return nil, e.imageRunner(lease, t, progress).DeleteImage(ctx, t.RecordID, made, check, left)
+}
+
+// unended is what the record of an image that is deleted has to say yet: that a VM in which a run was
+// building it may have its address. nil: nothing.
+func unended(body record.Image) ([]byte, error) {
+	if body.Builder == "" {
+		return nil, nil
+	}
+	return json.Marshal(record.Image{Name: body.Name, Datacenter: body.Datacenter, Builder: body.Builder})
 }
 
 // checkHolder returns an error unless the record says that it is of that template, and that the

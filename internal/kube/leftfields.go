@@ -28,11 +28,12 @@ var volumes = map[string][]string{
 // something in its place.
 func left(live *unstructured.Unstructured, p fieldpath.Path) bool {
 	kind := live.GroupVersionKind()
-	// Whoever answers for the webhook, or who makes its certificate, writes the authority.
-	if answered(kind.Group) && isField(p[len(p)-1], "caBundle") {
-		return true
-	}
 	switch kind.Group {
+	case "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io":
+		// Whoever answers for the webhook, or who makes its certificate, writes the authority.
+		if isField(p[len(p)-1], "caBundle") {
+			return true
+		}
 	case "rbac.authorization.k8s.io":
 		// Kubernetes gathers the rules of such a role.
 		if live.Object["aggregationRule"] != nil && isField(p[0], "rules") {
@@ -46,11 +47,6 @@ func left(live *unstructured.Unstructured, p fieldpath.Path) bool {
 		}
 	}
 	return isField(p[0], "status") || leftMetadata(p)
-}
-
-// answered reports whether kinds of a group say who answers requests of the API.
-func answered(group string) bool {
-	return slices.Contains([]string{"admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io"}, group)
 }
 
 // leftMetadata reports whether a field is one of metadata, also of a template, that controllers

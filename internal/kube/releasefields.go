@@ -62,7 +62,7 @@ func (f *releaseFields) walk(p fieldpath.Path, wanted, have any) {
 	case []any:
 		f.list(p, w, have)
 	default:
-		if placeholder(f.live, p, w) || w == "" && f.byProgram(p) || meaningOf(f.live, p).same(lastName(p), w, have) {
+		if placeholder(f.live, p, w) || meaningOf(f.live, p).same(lastName(p), w, have) {
 			return
 		}
 		f.add(p)
@@ -167,12 +167,6 @@ func (f *releaseFields) add(p fieldpath.Path) {
 		return
 	}
 	f.found = append(f.found, c)
-}
-
-// byProgram reports whether programs alone have a field.
-func (f *releaseFields) byProgram(p fieldpath.Path) bool {
-	by, _ := f.owners.of(p)
-	return programs(by)
 }
 
 // with is a path with one more element.

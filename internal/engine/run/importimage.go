@@ -70,7 +70,9 @@ func (i *imageImport) underLock(ctx context.Context) (model.Template, error) {
 		if vm, err = i.make(ctx, found); err != nil {
 			return model.Template{}, errors.Join(err, i.forget(ctx))
 		}
-		noted.Builder = ""
+		if i.Spec.Kind == record.KindImage {
+			noted.Builder = "" // a cluster's build says nothing of one that was begun for none
+		}
 	}
 	noted.Template = vm
 	noted.Marking = true

@@ -111,8 +111,10 @@ func (r *Runner) clearBuild(ctx context.Context) error {
 
 // DeleteImage deletes a template, waits until it is gone, and then deletes its record: where a run was
 // killed in between, the record still says who had it. Right before each try check has to find that
-// nothing uses it. What is gone already is success.
-func (r *Runner) DeleteImage(ctx context.Context, id uuid.UUID, made *model.MadeImage, check func(context.Context) error) error {
+// nothing uses it. What is gone already is success. With left, the record stays, and says that.
+func (r *Runner) DeleteImage(
+	ctx context.Context, id uuid.UUID, made *model.MadeImage, check func(context.Context) error, left []byte,
+) error {
 	if made.Ref != "" {
 		err := r.changes.task(ctx, func(ctx context.Context) (string, error) {
 			if err := check(ctx); err != nil {
@@ -126,6 +128,9 @@ func (r *Runner) DeleteImage(ctx context.Context, id uuid.UUID, made *model.Made
 		if err != nil && !errors.Is(err, model.ErrGone) {
 			return fmt.Errorf("delete the template %s: %w", made.Path, err)
 		}
+	}
+	if left != nil {
+		return r.RewriteImage(ctx, id, left)
 	}
 	return r.changes.call(ctx, func(ctx context.Context) error { return r.Ledger.Unregister(ctx, id) })
 }
